@@ -1,8 +1,9 @@
 //! Serves change sets: edits that people review together and then publish or discard. A publish happens now or at a
 //! given time.
 //!
-//! [`parse_edits`] parses changes, [`schedule_time`] parses the time of a publish, [`diff`] compares a change set with
-//! the head, [`check`] checks whether it could be published, and [`dto`] has the other request and response types.
+//! [`parse_edits`] parses changes, and [`schedule_time`] parses the time of a publish. [`diff`] compares a change set
+//! with the head, and [`check`] checks whether a change set could be published. [`dto`] has the other request and
+//! response types.
 
 pub mod candidate;
 mod check;
@@ -43,7 +44,7 @@ use store::change_sets::{self, ChangeSetStatus};
 use store::dry_run;
 use web::problem::{Code, Problem};
 
-/// Sort orders and filters of this list.
+/// Sort orders and filters for listing change sets.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-created_at", "created_at"],
     filters: &[Filter {
@@ -83,8 +84,7 @@ impl ChangeSetsApi {
 
     /// Open a change set
     ///
-    /// The changes go live when the change set is published. With `?change_set=`, you read rows as if it were
-    /// published.
+    /// The changes go live when the change set is published. `?change_set=` reads rows as if the set were published.
     #[oai(path = "/", method = "post")]
     async fn create_change_set(
         &self,
@@ -126,7 +126,7 @@ impl ChangeSetsApi {
 
     /// Read a change set
     ///
-    /// Includes the changes, and the rows that others changed meanwhile (`conflicts`).
+    /// Includes the changes, and the rows that others have also changed (`conflicts`).
     #[oai(path = "/:id", method = "get")]
     async fn get_change_set(
         &self,
@@ -142,8 +142,8 @@ impl ChangeSetsApi {
 
     /// Add a change
     ///
-    /// Send the row's version that you read with `?change_set=`. Several changes of one row apply in order. In a
-    /// conflict, a change that is based on the current row replaces the row's earlier changes.
+    /// Read the row with `?change_set=` and send its version. Several changes of one row apply in order. In a conflict,
+    /// a change that is based on the current row replaces the row's earlier changes.
     #[oai(path = "/:id/changes", method = "post")]
     async fn add_change(
         &self,
@@ -151,10 +151,10 @@ impl ChangeSetsApi {
         rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that you read, if its version is not in the query.
+        /// The change set's ETag, if the query has no `version`.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that you read, if there is no `If-Match`.
+        /// The change set's version, if there is no `If-Match`.
         version: Query<Option<i64>>,
         body: Body<NewChange>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangesChangeSet>> {
@@ -181,10 +181,10 @@ impl ChangeSetsApi {
         id: Path<Uuid>,
         /// The change's number.
         number: Path<i64>,
-        /// The ETag of the change set that you read, if its version is not in the query.
+        /// The change set's ETag, if the query has no `version`.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that you read, if there is no `If-Match`.
+        /// The change set's version, if there is no `If-Match`.
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangesChangeSet>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
@@ -222,9 +222,9 @@ impl ChangeSetsApi {
 
     /// Check a change set
     ///
-    /// Says whether the change set could be published now. If not, lists what prevents a publish: rows that others
-    /// changed, compile errors, failed cases with the expected and the actual decision, and new lint errors. Also lists
-    /// new lint warnings.
+    /// Says whether the change set could be published now. Lists what prevents a publish: rows that others changed,
+    /// compile errors, failed cases and new lint errors. Failed cases have the expected and the actual decision. Lists
+    /// new lint warnings too.
     #[oai(path = "/:id/check", method = "post")]
     async fn check_change_set(
         &self,
@@ -240,9 +240,9 @@ impl ChangeSetsApi {
 
     /// Publish a change set
     ///
-    /// Publishes the change set now or at a given time. If no server runs at that time, the first server that starts
-    /// later publishes it. A scheduled publish fails if somebody has changed one of the rows, the rulebook does not
-    /// compile, or a case fails. Then `refusal` says why, and a notice is raised.
+    /// Publishes the change set now or at a given time. If no server runs at the given time, the next server to start
+    /// publishes the set. A scheduled publish fails if others have changed one of the rows, the rulebook does not
+    /// compile, or a case fails. After a failure, `refusal` says why, and a notice is raised.
     #[oai(path = "/:id/publish", method = "post")]
     async fn publish_change_set(
         &self,
@@ -250,10 +250,10 @@ impl ChangeSetsApi {
         rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that you read, if its version is not in the query.
+        /// The change set's ETag, if the query has no `version`.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that you read, if there is no `If-Match`.
+        /// The change set's version, if there is no `If-Match`.
         version: Query<Option<i64>>,
         body: Body<PublishRequest>,
     ) -> Result<PatchedRow<ChangeSetState>, Fails<Publishing>> {
@@ -287,10 +287,10 @@ impl ChangeSetsApi {
         rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that you read, if its version is not in the query.
+        /// The change set's ETag, if the query has no `version`.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that you read, if there is no `If-Match`.
+        /// The change set's version, if there is no `If-Match`.
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<Publishing>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
@@ -304,7 +304,7 @@ impl ChangeSetsApi {
 
     /// Reject a waiting change set
     ///
-    /// The change set is not published; `refusal` says who rejected it and why. You can change it and publish it again.
+    /// The change set is not published; `refusal` says who rejected it and why. You can edit and publish the set again.
     #[oai(path = "/:id/reject", method = "post")]
     async fn reject_change_set(
         &self,
@@ -312,10 +312,10 @@ impl ChangeSetsApi {
         rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that you read, if its version is not in the query.
+        /// The change set's ETag, if the query has no `version`.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that you read, if there is no `If-Match`.
+        /// The change set's version, if there is no `If-Match`.
         version: Query<Option<i64>>,
         /// The reason, for the author of the change set.
         comment: Query<Option<String>>,
@@ -342,10 +342,10 @@ impl ChangeSetsApi {
         rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that you read, if its version is not in the query.
+        /// The change set's ETag, if the query has no `version`.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that you read, if there is no `If-Match`.
+        /// The change set's version, if there is no `If-Match`.
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangesChangeSet>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
@@ -376,10 +376,10 @@ impl ChangeSetsApi {
         rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that you read, if its version is not in the query.
+        /// The change set's ETag, if the query has no `version`.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that you read, if there is no `If-Match`.
+        /// The change set's version, if there is no `If-Match`.
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangesChangeSet>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;

@@ -1,6 +1,6 @@
 //! Declares the errors of each operation, as the OpenAPI document lists them.
 //!
-//! A marker type lists the errors particular to an operation. [`Fails`] pairs a [`Problem`] with it.
+//! A marker type lists the errors particular to an operation. [`Fails`] pairs a [`Problem`] with a marker type.
 //! `document::statuses` adds the errors that follow from the operation's shape (a key, a role, a body, a path, a list).
 //!
 //! `rule_errors`, `settings_errors` and `call_errors` have the marker types.
@@ -42,7 +42,7 @@ impl Particular for NoExtraErrors {
     const CODES: &'static [(Code, &'static str)] = &[];
 }
 
-/// Errors of an operation with a body that names the rulebook.
+/// Errors of an operation whose body names the rulebook.
 pub struct NamesRulebook;
 
 impl Particular for NamesRulebook {

@@ -34,7 +34,7 @@ use store::escalations;
 use store::{calls, leads};
 use web::problem::Problem;
 
-/// Sort orders and filters of this list.
+/// Sort orders and filters for listing leads.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[
@@ -107,7 +107,7 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The columns of the list as a spreadsheet.
+/// The columns of the exported spreadsheet.
 const COLUMNS: &[&str] = &[
     "id",
     "created_at",
@@ -277,7 +277,7 @@ impl LeadsApi {
         let (kept, call_id) = (claim.seal(&answer)?, row.call_id.clone());
         let done = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
-                // If somebody else was first, with this idempotency key or another, the code below reads who it was.
+                // If another request was first, the code below returns its response or says who acknowledged the lead.
                 if !claim.take(tx).await? {
                     return Ok(false);
                 }
@@ -302,9 +302,9 @@ impl LeadsApi {
     }
 }
 
-/// The condition that somebody has acknowledged a lead.
+/// SQL condition: somebody has acknowledged the lead.
 const ACKNOWLEDGED: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id = \
                      leads.call_id AND e.acknowledged_at IS NOT NULL)";
-/// The condition that nobody has acknowledged a lead.
+/// SQL condition: nobody has acknowledged the lead.
 pub(super) const NOT_ACKNOWLEDGED: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id \
                          = leads.call_id AND e.acknowledged_at IS NOT NULL)";

@@ -1,8 +1,8 @@
-//! Declares the parameters of a list: a [`ListSpec`] has its sort orders and filters. The same spec documents the
-//! parameters.
+//! Declares the parameters of a list: a [`ListSpec`] has the list's sort orders and filters. The OpenAPI document
+//! describes the parameters from the same spec.
 //!
-//! `query` parses the parameters of a request as the spec declares them, and rejects unknown parameters. [`Listing`] is
-//! the result; it also builds the page.
+//! `query` parses the parameters of a request as the spec declares them, and rejects unknown parameters. [`Listing`]
+//! has the parsed parameters, and builds the page of rows.
 
 mod cursor;
 mod filter_value;
@@ -22,8 +22,8 @@ pub const DEFAULT_LIMIT: u64 = 50;
 /// Maximum number of rows per page.
 pub const MAX_LIMIT: u64 = 200;
 
-/// Filters that viewers may not use, because viewers see the filtered values only masked. A viewer who could filter by
-/// a number could guess it digit by digit. A test in `document::lists` lists all other filters.
+/// Viewers may not use these filters, because the filtered values are masked for viewers. A viewer who could filter by
+/// a number could guess it digit by digit. A test in `document::lists` names all other filters.
 const MASKED_FILTERS: [&str; 4] = ["analysis", "customer_number", "from_number", "words"];
 
 /// Whether a filter reveals values that are masked for viewers.
@@ -74,8 +74,8 @@ pub enum FilterType {
     Object,
 }
 
-/// Builds a condition for a boolean column. It has no parameter, because a query planner uses a partial index only for
-/// a constant condition.
+/// Builds a condition for a boolean column. The condition has no SQL parameter, because the query planner uses a
+/// partial index only for a constant condition.
 #[must_use]
 pub fn flag(column: &str, is_set: bool) -> SimpleExpr {
     Expr::cust(if is_set {
@@ -85,15 +85,16 @@ pub fn flag(column: &str, is_set: bool) -> SimpleExpr {
     })
 }
 
-/// Builds a condition for a column in which almost all rows have the value `usual`. For any other value, it adds the
-/// constant condition `column <> usual`, so that the query planner can use the partial index with this condition.
+/// Builds a condition for a column in which almost all rows have the value `usual`. For any other value, the result
+/// also contains the constant condition `column <> usual`. Without this constant, the query planner would not use the
+/// partial index.
 #[must_use]
 pub fn is_value<C: ColumnTrait>(column: C, usual: &str, value: &str) -> Condition {
     let other = (value != usual).then(|| Expr::cust(format!("{} <> '{usual}'", column.as_str())));
     Condition::all().add(column.eq(value)).add_option(other)
 }
 
-/// The 422 problem for a filter that has too many parts.
+/// Returns the 422 problem for a filter that has too many parts.
 #[must_use]
 pub fn too_large(name: &str) -> Problem {
     Problem::fault(name, "too_large", format!("`{name}` has too many parts."))

@@ -1,8 +1,8 @@
 //! Finds price changes that are so large that a second person must approve them. The module is pure.
 //!
-//! This module judges each row alone: its numbers, and the services and the period that it applies to.
-//! [`super::probes`] judges the effects of conditions, ranks, stacking groups and scripts with examples. An unchanged
-//! column is never a breach, so an administrator can set limits that some rows already exceed.
+//! This module judges each row alone, by its numbers, its services and its validity period. [`super::probes`] judges
+//! the effects of conditions, ranks, stacking groups and scripts with examples. An unchanged column is never a breach,
+//! so an administrator can set limits that some rows already exceed.
 
 mod adjustment_effects;
 mod judge;
@@ -42,9 +42,9 @@ pub struct Breach {
     /// The code of the row.
     pub code: String,
     pub column: &'static str,
-    /// The value before; `None` for a new row.
+    /// The value before the change; `None` for a new row.
     pub before: Option<String>,
-    /// The value after; `None` for a deleted row.
+    /// The value after the change; `None` for a deleted row.
     pub after: Option<String>,
     /// The limit that is exceeded.
     pub limit: Limit,
@@ -52,7 +52,7 @@ pub struct Breach {
     pub text: String,
 }
 
-/// Every change beyond a limit, in the order of resources and codes.
+/// Returns every change beyond a limit, in the order of resources and codes.
 #[must_use]
 pub fn breaches(guards: &GuardRails, before: &RowSet, after: &RowSet) -> Vec<Breach> {
     if *guards == GuardRails::default() {
@@ -81,7 +81,7 @@ fn row<R>(stored: Option<&Arc<StoredRow<R>>>) -> Option<&R> {
     stored.map(|stored| &stored.row)
 }
 
-/// Judges a change of rounding by its effect on the services' own prices.
+/// Judges a change of rounding by its effect on the prices of the services.
 fn rounding(guards: &GuardRails, old: &Settings, new: &Settings, rows: &RowSet, found: &mut Vec<Breach>) {
     if (old.rounding, old.rounding_step) == (new.rounding, new.rounding_step) {
         return;
@@ -105,7 +105,7 @@ fn rounding(guards: &GuardRails, old: &Settings, new: &Settings, rows: &RowSet, 
     found.extend(judge.found);
 }
 
-/// The name of a rounding in rows.
+/// Returns the rounding's name as rows spell it.
 const fn rounding_name(rounding: Rounding) -> &'static str {
     match rounding {
         Rounding::HalfUp => "half_up",
@@ -143,8 +143,8 @@ fn services(guards: &GuardRails, old: Option<&Service>, new: Option<&Service>, f
     }
 }
 
-/// Judges a price that becomes a price per unit, or stops being a price per unit. The change is always too large,
-/// because the number of units is unknown.
+/// Judges a price that becomes a price per unit, or stops being a price per unit. Such a change always counts as too
+/// large, because the number of units is unknown.
 fn quantities(guards: &GuardRails, old: &Service, new: &Service, found: &mut Vec<Breach>) {
     let has_price = |row: &Service| row.price_from.is_some() || row.price_to.is_some();
     let (before, after) = (old.quantity_fact.as_ref(), new.quantity_fact.as_ref());
@@ -153,7 +153,10 @@ fn quantities(guards: &GuardRails, old: &Service, new: &Service, found: &mut Vec
     }
     let mut judge = Judge::new(guards, Resource::Services, &new.code, "quantity_fact", before, after);
     if let Some(largest) = guards.largest_change_percent {
-        judge.too_large(largest, "it multiplies prices, and no percentage can express that");
+        judge.too_large(
+            largest,
+            "it multiplies the price, so no percentage can express the change",
+        );
     }
     found.extend(judge.found);
 }
@@ -167,7 +170,7 @@ fn taxes(guards: &GuardRails, old: Option<&Tax>, new: Option<&Tax>, found: &mut 
     let mut judge = Judge::new(guards, Resource::Taxes, &row.code, "rate", before, after);
     let total = |rate: Option<Rate>| Decimal::ONE_HUNDRED + rate.map_or(Decimal::ZERO, Rate::decimal);
     judge.change(Some(total(before)), Some(total(after)), || {
-        "of the price with this tax, ".to_owned()
+        "for the price with this tax, ".to_owned()
     });
     found.extend(judge.found);
 }

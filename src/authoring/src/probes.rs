@@ -1,11 +1,11 @@
-//! Judges with example calls how a change affects prices, where the numbers in the rows do not show the effect. The
-//! module is pure.
+//! Judges with example calls how a change affects prices. Example calls are necessary if the numbers in the rows do not
+//! show the effect. The module is pure.
 //!
-//! A script, a condition, a rank or a stacking group can change prices although no amount changes. So base and
-//! candidate both decide the rulebook's cases, stored calls, and a grid of calls created from the facts and values that
-//! the changed rows name. Every price change beyond the guard rails is a [`Breach`]. Limitation: a script may hide a
-//! price behind facts that no example has. The grid uses every value in the script's source, but not every combination
-//! of many values.
+//! A script, a condition, a rank or a stacking group can change prices although no amount changes. So the base and the
+//! candidate decide the same calls: the rulebook's cases, stored calls, and a grid. The grid has calls with the facts
+//! and values that the changed rows name. For each guard rail, the largest price change beyond it is a [`Breach`].
+//! Limitation: a script may hide a price behind facts that no example has. The grid uses the values in a script's
+//! source. If there are many values, the grid does not use every combination.
 
 mod axes;
 mod changed_rows;
@@ -42,7 +42,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// A call with known facts.
+    /// Builds a probe from a stored call: both rulebooks use the same facts.
     #[must_use]
     pub fn stored(about: String, extracted: ExtractedFacts, at: DateTime<Utc>) -> Self {
         Self {
@@ -57,7 +57,8 @@ impl Probe {
 /// A change that cannot be judged in this time needs a second person's approval.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
-/// Every price change beyond a guard rail between two states of a rulebook; `stored` are stored calls.
+/// Compares the prices of two states of a rulebook, and returns the largest breach of each guard rail. `stored`
+/// contains stored calls.
 #[must_use]
 pub fn breaches(
     guards: &GuardRails,
@@ -90,7 +91,7 @@ pub fn breaches(
     worst.into_iter().map(|(_, breach)| breach).collect()
 }
 
-/// The limits that the price of one call exceeds, each with the size of the excess.
+/// Returns the limits that the price of one call exceeds, each with the size of the excess.
 fn judged(
     guards: &GuardRails,
     rows: &[ChangedRow],
@@ -169,7 +170,7 @@ fn percent(before: Money, after: Money) -> Option<Decimal> {
     Some(part.checked_mul(Decimal::ONE_HUNDRED)?.abs())
 }
 
-/// A changed row that took part in one of the decisions, else the first changed row.
+/// Returns the first changed row that took part in one of the decisions, else the first changed row.
 fn taking_part<'a>(rows: &'a [ChangedRow], before: &Decision, after: &Decision) -> &'a ChangedRow {
     let steps = || after.trace.iter().chain(&before.trace);
     let took_part =
@@ -177,7 +178,7 @@ fn taking_part<'a>(rows: &'a [ChangedRow], before: &Decision, after: &Decision) 
     rows.iter().find(took_part).unwrap_or(&rows[0])
 }
 
-/// The breach for a change that could not be judged, so that a second person must check it.
+/// Returns a breach for a change that could not be judged. This breach makes a second person check the change.
 fn not_judged(guards: &GuardRails, rows: &[ChangedRow]) -> Breach {
     let limit = match (guards.largest_change_percent, guards.lowest_price) {
         (Some(_), _) => Limit::LargestChange,
@@ -201,7 +202,7 @@ fn not_judged(guards: &GuardRails, rows: &[ChangedRow]) -> Breach {
     }
 }
 
-/// The cases of one rulebook, as calls.
+/// Returns the cases in `rows` as calls.
 fn cases<'a>(base: &'a Rulebook, candidate: &'a Rulebook, rows: &'a RowSet) -> impl Iterator<Item = Probe> + 'a {
     rows.cases.values().map(move |stored| {
         let case = &stored.row;

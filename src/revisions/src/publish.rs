@@ -48,8 +48,8 @@ use store::{Transaction, guard_rails, rule_rows, rulebooks};
 /// while it plans. Otherwise an instance that is slower than the other instances would never succeed.
 const TRIES: u32 = 4;
 /// Maximum number of publish requests of one rulebook that wait in this process. The requests run one after another. If
-/// they ran in parallel, only the first would succeed, and the others would compile in vain. Requests of other
-/// processes are not in this queue, so the transaction also compares the head.
+/// these requests ran in parallel, only the first request would succeed, and the other requests would compile in vain.
+/// Requests of other processes are not in this queue, so the transaction also compares the head.
 const MAX_WAITING: usize = 64;
 
 /// The person or command that publishes.
@@ -82,9 +82,9 @@ pub struct RulebookToCreate<'a> {
     pub code: &'a str,
     /// The display name.
     pub name: Option<String>,
-    /// How its webhook verifies messages.
+    /// How the rulebook's webhook verifies messages.
     pub webhook_auth: Value,
-    /// One of the delivery constants of [`rulebooks`].
+    /// How SMS messages are delivered: one of the constants in [`rulebooks`].
     pub sms_delivery: &'a str,
 }
 
@@ -121,12 +121,12 @@ pub enum PublishError {
     #[error("a rulebook with this code exists")]
     RulebookExists,
     /// Rows were changed, created or deleted since they were read.
-    #[error("{} rows differ from what the edits expect", .0.len())]
+    #[error("{} rows have changed since the edits were made", .0.len())]
     Conflicts(Vec<Conflict>),
     /// The rows do not compile.
     #[error("{} validation errors", .0.len())]
     Faults(Vec<Fault>),
-    /// Cases expect another result.
+    /// Some cases fail, because they expect another result.
     #[error("{} cases fail", .0.len())]
     CasesFailed(Vec<CaseResult>),
     /// The change exceeds the guard rails, and waits for a second person.
@@ -144,7 +144,7 @@ pub enum PublishError {
     /// The threads that compile and compare are busy, or too many publish requests of the rulebook are waiting.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// The result could not be stored for repeated requests, so the change was not made.
+    /// The change was not made, because its result could not be stored for repeats of the request.
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
     /// The database failed.
@@ -152,7 +152,7 @@ pub enum PublishError {
     Database(#[from] DbErr),
 }
 
-/// A planned move of the head: the data of the new revision that is known before the revision is created.
+/// A planned move of the head, with the data that is known before the new revision exists.
 #[derive(Clone, Copy)]
 struct HeadMove<'a> {
     kind: &'static str,
@@ -162,7 +162,8 @@ struct HeadMove<'a> {
     author: &'a Author,
     /// The author of the change, even if somebody else approved it.
     made_by: &'a str,
-    /// Whether to skip the guard rails: somebody else approved the change, or an administrator rolls back.
+    /// Whether to skip the guard rails, because somebody else approved the change or because an administrator rolls
+    /// back.
     free: bool,
     /// The id and the version of the stored change set to publish.
     set: Option<Claim>,
@@ -173,8 +174,8 @@ struct HeadMove<'a> {
 }
 
 impl<'a> HeadMove<'a> {
-    /// A move of the head for the author's own change. The change must respect the guard rails, and is not a stored
-    /// change set.
+    /// Plans a move of the head for the author's own change. The guard rails apply to the change, and there is no
+    /// stored change set.
     const fn new(kind: &'static str, comment: &'a str, author: &'a Author) -> Self {
         Self {
             kind,
@@ -312,8 +313,8 @@ impl Publisher {
             sms_delivery,
         } = new;
         let next = rolled_back(&RowSet::default(), &rows, 1);
-        // All new rulebooks wait in one queue. With the ids of the new rulebooks, each new rulebook would get a
-        // separate queue.
+        // All new rulebooks wait in one queue. If the queue depended on the rulebook's id, each new rulebook would get
+        // a separate queue.
         let (pools, queue) = (self.current.pools(), Uuid::nil());
         let rulebook = checked(pools, queue, next, 1, None).await?;
         lint_passed(pools, queue, None, &rulebook).await?;
@@ -362,8 +363,8 @@ impl Publisher {
         Ok((id, self.made(id, published).await))
     }
 
-    /// Moves the head to the next revision, and retries if another publish request was first. Fails if the step has an
-    /// expected head and the head is another revision.
+    /// Moves the head to the next revision, and retries if another publish request was first. Fails if the step expects
+    /// a certain head and the head is another revision.
     async fn advance(
         &self,
         rulebook_id: Uuid,
@@ -404,7 +405,7 @@ impl Publisher {
             }
             let (pools, over) = (self.current.pools(), base.compiled().cloned());
             let rulebook = checked(pools, rulebook_id, rows, head + 1, over).await?;
-            // Lint blocks neither a rollback nor a change to a base that does not compile.
+            // Rollbacks skip lint. Changes to a base that does not compile skip lint too.
             if let Some(base) = base.compiled().filter(|_| step.kind != "roll_back") {
                 lint_passed(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
             }

@@ -1,7 +1,7 @@
 //! Turns a rulebook, facts and an instant into a decision. A decision is pure and synchronous: equal input always gives
 //! the same bytes.
 //!
-//! The order of a decision: service, base price, adjustments, price scripts, rounding, taxes, priority, priority
+//! A decision has this order: service, base price, adjustments, price scripts, rounding, taxes, priority, priority
 //! scripts, recipients. Each row that took part adds a step to the trace.
 
 mod price_steps;
@@ -66,8 +66,8 @@ impl Rulebook {
         self.decide_without(extracted, at, Skips::none()).decision
     }
 
-    /// Decides as [`Self::decide`] does, but with an existing listening result. The result must be from this rulebook
-    /// or from a rulebook that recognizes the same phrases.
+    /// Decides as [`Self::decide`] does, but with an existing listening result. The listening result must be from this
+    /// rulebook, or from a rulebook that recognizes the same phrases.
     #[must_use]
     pub fn decide_listened(&self, extracted: &ExtractedFacts, at: DateTime<Utc>, listened: &HeardCall) -> Decision {
         Deciding::of(self, extracted, at, listened.clone()).decided().decision
@@ -81,15 +81,16 @@ impl Rulebook {
         deciding.decided()
     }
 
-    /// The first assistant rule with a true condition.
+    /// Returns the first assistant rule with a true condition.
     #[must_use]
     pub fn assistant_rule(&self, extracted: &ExtractedFacts, at: DateTime<Utc>) -> Option<&AssistantRule> {
         let deciding = Deciding::new(self, extracted, at);
         self.assistants.matching(&deciding.env).next()
     }
 
-    /// The candidates are the service's contacts, else the rule's contacts, else the contacts with `on_call`. Returns
-    /// the candidates on shift, or all candidates if nobody is on shift.
+    /// Returns the recipients, and the steps for the trace. The candidates are the service's contacts, else the rule's
+    /// contacts, else the contacts with `on_call`. The recipients are the candidates on shift, or all candidates if
+    /// nobody is on shift.
     fn notify(
         &self,
         service: Option<&Service>,
@@ -101,8 +102,8 @@ impl Rulebook {
         self.recipients_on_shift(own.or_else(rules).map(Vec::as_slice), at)
     }
 
-    /// The template of the rule. If a script changed the priority, the template of the first rule with the new
-    /// priority.
+    /// Returns the template of the rule. If a script changed the priority, returns the first template of a rule with
+    /// the new priority.
     fn template_for(&self, priority: Priority, rule: Option<&PriorityRule>) -> Option<String> {
         match rule {
             Some(rule) if rule.priority == priority => rule.template.clone(),
@@ -188,7 +189,7 @@ impl<'a> Deciding<'a> {
         self.derived.insert(name.to_owned(), fact);
     }
 
-    /// Checks safety rules first, then price and priority.
+    /// Checks the safety rules, and then decides price and priority.
     fn decided(mut self) -> CountedDecision {
         if let Some(rule) = self.danger() {
             return self.warn(rule);
@@ -213,7 +214,7 @@ impl<'a> Deciding<'a> {
         self.conclude(None, (rule.priority, rule.sla_seconds), Some(rule), say)
     }
 
-    /// The decision, with its recipients.
+    /// Chooses the recipients, and builds the decision.
     fn conclude(
         mut self,
         price: Option<Price>,
@@ -286,7 +287,7 @@ impl<'a> Deciding<'a> {
         self.dropped.push(code.to_owned());
     }
 
-    /// The initial state of a run.
+    /// Returns the initial state of a script run.
     pub(super) fn to_run(&self) -> Run {
         let mut facts = self.extracted.facts.clone();
         facts.extend(self.derived.clone());
@@ -301,7 +302,7 @@ impl<'a> Deciding<'a> {
     }
 }
 
-/// The offer's name in rows and conditions.
+/// Returns the offer's name as rows and conditions spell it.
 #[must_use]
 pub const fn offer_name(offer: Offer) -> &'static str {
     match offer {

@@ -67,7 +67,7 @@ impl ValueReader {
     /// Reads a value as one of `choices`; without `choices`, reads it as a fact of this kind.
     ///
     /// # Errors
-    /// Why the value is refused.
+    /// The reason why the value is refused.
     pub fn read(&self, kind: FactKind, choices: Option<&Choices>, value: &Value) -> Result<Fact, Refusal> {
         let Some(choices) = choices else {
             return self.typed(kind, value);
@@ -81,7 +81,7 @@ impl ValueReader {
     /// Reads a value as a fact of this kind.
     ///
     /// # Errors
-    /// Why the value is refused.
+    /// The reason why the value is refused.
     pub fn typed(&self, kind: FactKind, value: &Value) -> Result<Fact, Refusal> {
         if let Value::String(text) = value
             && is_no_value(text)
@@ -341,7 +341,7 @@ fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-/// An email address, also in spoken form: "jean at exemple dot com".
+/// Reads an email address, also in spoken form: "jean at exemple dot com".
 fn email(text: &str) -> Result<String, Refusal> {
     const NONE: Refusal = "it is not an email address";
     if text.chars().count() > 320 {

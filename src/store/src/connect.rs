@@ -1,7 +1,7 @@
-//! Opens the database: one pool for writes and one for reads.
+//! Opens the database: a pool for messages, a pool for writes and a pool for reads.
 //!
-//! On SQLite there is a single writer, and the readers are read-only. An acknowledged commit is on disk (WAL,
-//! synchronous FULL). On PostgreSQL statements, locks and idle transactions have timeouts.
+//! On SQLite, a single connection writes, and the other connections are read-only. An acknowledged commit is on disk
+//! (WAL, synchronous FULL). On PostgreSQL, statements, locks and idle transactions have timeouts.
 //! [`super::postgres_limits`] finds out where these timeouts can be set. No pool logs statements, because their values
 //! are callers' data.
 //!
@@ -84,7 +84,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// The pool for reads by people.
+    /// Returns the pool for reads by people: the replica's pool if the replica can be used, else `read`.
     #[must_use]
     pub fn for_people(&self) -> DatabaseConnection {
         self.replica.usable().unwrap_or(&self.read).clone()
@@ -123,7 +123,7 @@ pub async fn open_later(
     open_pools(database, replica, When::Used, PoolPlan::unsurveyed(connections)).await
 }
 
-/// Another pool for messages, which connects on first use. `None` on SQLite, which keeps its single writer.
+/// Opens another pool for messages, which connects on first use. Returns `None` on SQLite, which has a single writer.
 pub async fn another_for_messages(
     database: &Database,
     plan: PoolPlan,
@@ -148,8 +148,8 @@ async fn open_pools(
             let replica = open_pool(replica, Use::Read, When::Used, plan).await?;
             (write.clone(), Some(replica))
         }
-        // Without a replica, and always on SQLite, reads get their own pool. SQLite's readers see every commit and
-        // spare the single writer.
+        // Without a replica, and always on SQLite, reads get their own pool. On SQLite, readers see every commit, and
+        // leave the single writer free for writes.
         (_, other) => (open_pool(other.unwrap_or(database), Use::Read, when, plan).await?, None),
     };
     let messages = match database {
@@ -190,7 +190,7 @@ pub async fn open_spool(file: &Path, most_pages: u64) -> Result<DatabaseConnecti
     SeaOrm::connect(options).await
 }
 
-/// A single connection with no statement timeout, for migrations.
+/// Opens a single connection without a statement timeout, for migrations.
 pub async fn open_for_migration(database: &Database) -> Result<DatabaseConnection, ConnectError> {
     let plan = match database {
         Database::Sqlite(_) => PoolPlan::unsurveyed(DEFAULT_CONNECTIONS),
@@ -205,7 +205,8 @@ async fn survey(database: &Database) -> Result<Survey, ConnectError> {
         .map_err(|error| ConnectError::of(database, error))
 }
 
-/// A read-only pool that creates nothing. If no server ever ran on the database, the error names the database.
+/// Opens a read-only pool, and never creates a database. If no server ever ran on the database, the error names the
+/// database.
 pub async fn open_existing(database: &Database) -> Result<DatabaseConnection, ConnectError> {
     let missing = || ConnectError::Missing(place(database));
     if let Some(file) = database.file()
@@ -248,7 +249,7 @@ pub(super) async fn has_table(db: &DatabaseConnection, table: &str) -> Result<bo
     Ok(count > 0)
 }
 
-/// The location of the database, without user and password.
+/// Returns the location of the database, without user and password.
 fn place(database: &Database) -> String {
     match database {
         Database::Sqlite(_) => database

@@ -23,7 +23,7 @@ pub(super) use self::single_connection::{APPLICATION, plain, with_limits};
 use super::connect::pool_use::Use;
 use super::{Database, reports};
 
-/// Number of connections that an instance leaves free for commands. A command that migrates needs two.
+/// Number of connections that an instance leaves free for commands. A command that migrates needs two connections.
 const LEFT_FOR_COMMANDS: u32 = 2;
 /// Timeout for a second session while testing whether a pooler keeps prepared statements.
 const POOLER_TIMEOUT: Duration = Duration::from_millis(500);
@@ -34,7 +34,7 @@ pub enum ServerError {
     /// The server does not accept a connection, or does not respond.
     #[error(transparent)]
     Database(#[from] DbErr),
-    /// A pooler gives each transaction another session, and loses prepared statements.
+    /// A pooler gives each transaction a different session, and loses prepared statements.
     #[error(
         "the connection pooler gives each transaction another session and loses prepared statements: use \
          `pool_mode = session`, or PgBouncer 1.21 or newer with `max_prepared_statements` above 0"
@@ -93,7 +93,7 @@ pub async fn survey(database: &Database) -> Result<Survey, ServerError> {
 }
 
 impl Survey {
-    /// The pool plan of an instance that wants this many connections. Logs what an operator should change.
+    /// Returns the pool plan of an instance that wants this many connections. Logs what an operator should change.
     pub async fn plan(self, database: &Database, wanted: u32) -> Result<PoolPlan, ServerError> {
         let mut facts = self.facts;
         if self.limits == TimeLimits::PerTransaction {
@@ -120,7 +120,7 @@ impl Survey {
         })
     }
 
-    /// The plan for a single connection.
+    /// Returns the plan for a single connection.
     pub(super) fn single(self) -> PoolPlan {
         PoolPlan {
             limits: self.limits,
@@ -129,7 +129,7 @@ impl Survey {
     }
 }
 
-/// Divides connections among the pools: the wanted number, or the allowed number if it is smaller.
+/// Divides the wanted connections among the pools, or fewer connections if the database does not allow so many.
 fn fit(wanted: u32, facts: &Facts) -> PoolSizes {
     let allowed = u32::try_from(facts.allowed).unwrap_or_default();
     let sizes = PoolSizes::of(wanted.min(allowed.saturating_sub(LEFT_FOR_COMMANDS)));
@@ -227,7 +227,7 @@ async fn keeps_prepared_statements(first: &mut PgConnection, options: &PgConnect
     }
 }
 
-/// Number of clients, up to `wanted`, that can be in a transaction at the same time.
+/// Returns the number of clients, up to `wanted`, that can be in a transaction at the same time.
 async fn transactions_at_once(options: &PgConnectOptions, wanted: u32) -> u32 {
     let enough = Instant::now() + ANSWER_TIMEOUT;
     let mut clients = JoinSet::new();

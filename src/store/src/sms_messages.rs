@@ -75,14 +75,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// The time from which the age of the message counts. It is the last resend, else the end of the quiet hours, else
-    /// the creation.
+    /// Returns the time from which the age of the message counts. This is the time of the last resend, else the end of
+    /// the quiet hours, else the time of the creation.
     #[must_use]
     pub fn since(&self) -> DateTimeUtc {
         self.resent_at.or(self.held_until).unwrap_or(self.created_at)
     }
 
-    /// Number of attempts since the last manual resend.
+    /// Returns the number of attempts since the last manual resend.
     #[must_use]
     pub fn tries(&self) -> i64 {
         self.attempts - self.series_from
@@ -104,13 +104,13 @@ pub const ACCEPTED: &str = "accepted";
 pub const DELIVERED: &str = "delivered";
 /// State: the message may have been sent. The worker first looks the message up at the provider.
 pub const AMBIGUOUS: &str = "ambiguous";
-/// State: the message was given up, and a person decides what to do.
+/// State: Ringbook no longer tries to send the message, and a person decides what to do.
 pub const DEAD: &str = "dead";
 /// State: the message was only recorded, because its rulebook simulates SMS messages or its call is simulated.
 pub const SIMULATED: &str = "simulated";
 
-/// Condition for the states that the worker still processes. The states are literals, because the planner would not use
-/// the index `sms_messages_due` with bound parameters.
+/// SQL condition for the states that the worker still processes. The states are literals, because the planner would not
+/// use the index `sms_messages_due` with bound parameters.
 const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
 
 /// Inserts each message, unless a message with the same dedupe key exists. Returns the ids of the inserted messages.
@@ -215,7 +215,7 @@ pub async fn simulate_each(
     Ok(())
 }
 
-/// Writes a row that this transaction has locked, in any state.
+/// Writes a row in any state. The transaction must have locked the row.
 pub async fn record(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr> {
     update(row).exec(tx).await?;
     Ok(())
@@ -240,7 +240,7 @@ fn update(row: &Model) -> UpdateMany<Entity> {
         .filter(Column::Id.eq(row.id))
 }
 
-/// A message, locked until the transaction ends.
+/// Returns a message, locked until the transaction ends.
 pub async fn locked(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id((rulebook_id, id))
         .lock(LockType::Update)

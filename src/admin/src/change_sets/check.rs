@@ -30,7 +30,7 @@ pub struct Check {
     publishable: bool,
     /// How many rows the change set changes.
     changed_rows: usize,
-    /// Rows that others changed meanwhile.
+    /// Rows that others have also changed.
     conflicts: Vec<Conflict>,
     /// Compile errors, each with row and column.
     faults: Vec<FieldFault>,
@@ -79,7 +79,7 @@ impl Check {
 }
 
 impl ChangeSetsApi {
-    /// Checks a change set that is neither published nor discarded.
+    /// Checks whether the change set could be published. Returns an error if it was published or discarded.
     pub(super) async fn check(&self, caller: &Caller, stored: &StoredChangeSet) -> Result<Check, Problem> {
         alive(stored)?;
         let draft = self.draft(stored).await?;

@@ -18,13 +18,13 @@ use web::problem::Problem;
 pub struct ChangeSetDiff {
     /// The revision that the change set is compared with.
     pub base_revision: i64,
-    /// Every changed row, in the order in which a decision uses the resources, then by code.
+    /// Every changed row, sorted by resource (in decision order) and by code.
     pub rows: Vec<RowDiff>,
-    /// Rows that others changed meanwhile. The comparison omits the change set's changes to these rows.
+    /// Rows that others have also changed. The comparison omits the change set's changes to these rows.
     pub conflicts: Vec<Conflict>,
 }
 
-/// A difference in the requested format.
+/// The diff, in the requested format.
 #[derive(ResponseContent)]
 pub enum SetDiff {
     /// JSON, for programs.
@@ -53,7 +53,8 @@ impl ChangeSetDiff {
 }
 
 impl ChangeSetsApi {
-    /// Compares a change set with the head. If it was published, compares its revision with the revision before.
+    /// Compares a change set with the head. For a published change set, compares its revision with the previous
+    /// revision.
     pub(super) async fn compare(
         &self,
         caller: &Caller,

@@ -19,7 +19,7 @@ use store::change_sets;
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewChangeSet {
-    /// A description. It becomes the comment of the revision.
+    /// A description, which becomes the revision's comment.
     #[serde(default)]
     #[oai(default, validator(max_length = 500))]
     pub(super) comment: String,
@@ -62,7 +62,7 @@ pub struct ChangeSetState {
     author: String,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
-    /// The version rises with every change. Send it with a change.
+    /// Rises with every change. Send this version with a change.
     version: i64,
     /// The head revision when the change set was opened.
     base_revision: i64,
@@ -121,7 +121,7 @@ pub struct Change {
     method: String,
     /// The row, or the fields to change.
     body: Option<Value>,
-    /// The base version, which is the version of the row that the change was made against; absent for a new row.
+    /// The base version: the version of the row that the change was made against; absent for a new row.
     version: Option<i64>,
     /// Who added the change.
     author: String,

@@ -118,8 +118,8 @@ impl ChangeSetsApi {
         Ok(clashes_of(caller, clashes))
     }
 
-    /// Returns the change set with its changes. If the change set is neither published nor discarded, the response
-    /// includes the conflicts.
+    /// Returns the change set with its changes. The response includes the conflicts until the change set is published
+    /// or discarded.
     pub(super) async fn shown(&self, caller: &Caller, stored: StoredChangeSet) -> Result<ChangeSetState, Problem> {
         let clashes = if is_alive(&stored) {
             let draft = self.draft(&stored).await?;

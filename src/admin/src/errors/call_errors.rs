@@ -3,7 +3,7 @@
 use super::Particular;
 use web::problem::Code;
 
-/// Errors of an operation that resends SMS messages of the rulebook that the body names, with an `Idempotency-Key`.
+/// Errors of an operation that resends several SMS messages, with an `Idempotency-Key`. The body names the rulebook.
 pub struct ResendsMany;
 
 impl Particular for ResendsMany {
@@ -24,7 +24,7 @@ impl Particular for ResendsOne {
         (
             Code::Conflict,
             "The message is being sent, was sent, may have been sent (`force` resends it) or was erased, or its recipient \
-             has opted out; `detail` says why it is not resent.",
+             has opted out. `detail` says which.",
         ),
         (
             Code::IdempotencyKeyReused,
@@ -80,7 +80,7 @@ pub struct StoresFeedback;
 impl Particular for StoresFeedback {
     const CODES: &'static [(Code, &'static str)] = &[(
         Code::Conflict,
-        "The caller's facts were erased; or the call has 20 open feedback entries.",
+        "The caller's facts were erased, or the call has 20 open feedback entries.",
     )];
 }
 
@@ -98,7 +98,7 @@ impl Particular for CreatesFeedbackCase {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The feedback is resolved, the caller was erased, the change set is published or discarded, or a quota is reached.",
+            "The feedback is resolved, the facts were erased, the change set is published or discarded, or a quota is reached.",
         ),
         (
             Code::StaleVersion,

@@ -3,7 +3,7 @@
 use super::Particular;
 use web::problem::Code;
 
-const TOO_MANY_REVISIONS: &str = "The rulebook has reached its quota of revisions or revision bytes within 24 hours.";
+const TOO_MANY_REVISIONS: &str = "The rulebook has reached its 24-hour quota of revisions or revision bytes.";
 
 /// Errors of an operation that reads rows as if a change set were published.
 pub struct ReadsChangeSet;
@@ -33,7 +33,7 @@ impl Particular for OpensChangeSet {
     ];
 }
 
-/// Errors of an operation that writes a row that has a version.
+/// Errors of an operation that writes a versioned row.
 pub struct WritesVersion;
 
 impl Particular for WritesVersion {

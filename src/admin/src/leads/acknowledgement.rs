@@ -1,4 +1,5 @@
-//! The acknowledgement of a lead through the API: who acknowledges it, and the escalation afterwards.
+//! Prepares the acknowledgement of a lead through the API: the person who acknowledges the lead, and the escalation
+//! after the acknowledgement.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;

@@ -87,15 +87,15 @@ pub struct Acknowledgement {
     comment: Option<String>,
 }
 
-/// The notified contacts of a P1, until somebody acknowledged the lead.
+/// The contacts notified of a P1 before somebody acknowledged the lead.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Escalation {
-    /// Seconds from one step to the next step; 0: there is no next step.
+    /// Seconds between two steps; 0 means that there is no next step.
     after_s: i64,
     /// The steps, in order.
     steps: Vec<EscalationStep>,
-    /// When the next step happens; absent if the lead was acknowledged or nobody is left.
+    /// Time of the next step; absent if the lead was acknowledged or no contact is left.
     next_at: Option<DateTime<Utc>>,
 }
 

@@ -1,4 +1,4 @@
-//! Whether a lead was acknowledged in time, as its service level agreement (SLA) requires.
+//! Decides whether a lead was acknowledged in time, as its service level agreement (SLA) requires.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::Object;
@@ -9,10 +9,9 @@ use store::{escalations, leads};
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Sla {
-    /// The deadline to acknowledge the lead. If `sla_seconds` is 0, the time at which the lead goes to the next
-    /// contact.
+    /// The deadline to acknowledge the lead. If `sla_seconds` is 0, this is when the lead goes to the next contact.
     due_at: DateTime<Utc>,
-    /// Whether the lead was acknowledged in time; absent while that is still possible.
+    /// Whether the lead was acknowledged in time; absent until this is known.
     kept: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! The parsed parameters of a list request: the values of its filters, and the page of rows that they select.
+//! Has the parsed parameters of a list request, and builds the page of rows that they select.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ impl Listing {
     /// Moves the listing to the page after this cursor.
     ///
     /// # Errors
-    /// 422 for another list's cursor.
+    /// 422 if the cursor is from another list, or from another sort order or other filters.
     pub fn go_on(&mut self, cursor: &str) -> Result<(), Problem> {
         self.after = Some(place(cursor, &self.mark)?);
         Ok(())
@@ -111,7 +111,7 @@ impl Listing {
         read.transpose()
     }
 
-    /// Reads the rows of a list sorted by id: one more than `limit` if there is a next page.
+    /// Reads the rows of a list sorted by id: `limit` rows, and one more row if there is a next page.
     pub async fn rows_by_id<E>(
         &self,
         db: &DatabaseConnection,
@@ -152,7 +152,7 @@ impl Listing {
         }
     }
 
-    /// Builds the page from rows that are all in memory. Each row has its sort value, its code and its view.
+    /// Builds the page from rows that are all in memory. Each tuple has a row's sort value, its code and its API view.
     pub fn page_of<T>(&self, mut rows: Vec<(Value, String, T)>) -> Page<T> {
         let order = |a: (&Value, &str), b: (&Value, &str)| {
             let order = compare(a.0, b.0).then_with(|| a.1.cmp(b.1));
@@ -165,8 +165,8 @@ impl Listing {
         self.page(rows, |row| (row.0.clone(), row.1.clone()), |row| row.2)
     }
 
-    /// Whether a row as JSON matches every filter. A field matches if it equals the filter's value or is a list that
-    /// contains the value.
+    /// Whether a row, as JSON, matches every filter. A field matches if it equals the filter's value. A list also
+    /// matches if it contains the filter's value.
     #[must_use]
     pub fn keeps(&self, row: &Value) -> bool {
         let equals = |value: &Value, wanted: &FilterValue| match (value, wanted) {

@@ -63,8 +63,8 @@ impl ListQuery {
     /// Parses the query by the list's spec.
     ///
     /// # Errors
-    /// 400 with the invalid parameter, 403 for a filter on a value that is masked for the API caller, 422 for another
-    /// list's cursor.
+    /// 400 if a parameter is invalid, 403 if a filter uses a value that is masked for this API caller, 422 if the
+    /// cursor is from another list.
     pub fn read(&self, spec: &ListSpec) -> Result<Listing, Problem> {
         let default = spec.sorts.first().copied().unwrap_or_default();
         let mut listing = Listing {

@@ -11,7 +11,7 @@ use rules::guard_rails::GuardRails;
 use rules::money::{Money, Rate};
 use rules::rows::{Adjustment, AdjustmentKind, Resource, RowSet, Service};
 
-/// Maximum number of services named in a list.
+/// Maximum number of services that a list names.
 const MOST_NAMED: usize = 10;
 
 pub(super) fn adjustments(
@@ -40,7 +40,7 @@ pub(super) fn adjustments(
     {
         judge.too_large(
             largest,
-            "the quantity multiplies the amount, and no percentage can express that",
+            "the quantity multiplies the amount, so no percentage can express the change",
         );
     }
     let (wider, narrower) = match (old, new) {
@@ -67,8 +67,8 @@ pub(super) fn adjustments(
     found.extend(judge.found);
 }
 
-/// Judges the effect of an adjustment on a service's prices, before and after. `by_itself` means that the amounts were
-/// already compared with each other.
+/// Judges how a changed adjustment affects a service's prices. `by_itself` means that the old and the new amount were
+/// already compared.
 fn effects(
     judge: &mut Judge<'_>,
     service: &Service,
@@ -105,14 +105,14 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// The adjustment, if it applies to this service.
+    /// Returns the adjustment if it applies to this service.
     fn at(&self, service: &Service) -> Option<&'a Adjustment> {
         let applies = self.services.is_empty() || self.services.contains(service.code.as_str());
         applies.then_some(self.row)
     }
 }
 
-/// The column that best describes the change; `None` if no judged column changes.
+/// Returns the column that best describes the change, or `None` if no judged column changes.
 fn main_column(old: Option<&Adjustment>, new: Option<&Adjustment>) -> Option<&'static str> {
     let row = new.or(old)?;
     let number = if row.rate.is_some() { "rate" } else { "amount" };
@@ -132,7 +132,7 @@ fn main_column(old: Option<&Adjustment>, new: Option<&Adjustment>) -> Option<&'s
     }
 }
 
-/// A column of an adjustment, in words.
+/// Returns the value of an adjustment's column, in words.
 fn worded(row: &Adjustment, column: &str) -> Option<String> {
     match column {
         "services" if row.services.is_empty() => Some("all services".to_owned()),
@@ -158,7 +158,7 @@ fn outlasts(one: &Adjustment, other: &Adjustment) -> bool {
     other.valid_from.is_some_and(earlier) || other.valid_until.is_some_and(later)
 }
 
-/// The price after this adjustment alone; `None` on overflow.
+/// Returns the price after this adjustment alone, or `None` on overflow.
 fn effect(row: &Adjustment, price: Decimal) -> Option<Decimal> {
     let (amount, rate) = (row.amount.map(Money::decimal), row.rate.map(Rate::decimal));
     match (row.kind, amount, rate) {

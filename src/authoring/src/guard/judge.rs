@@ -7,7 +7,8 @@ use rules::guard_rails::GuardRails;
 use rules::money::Rate;
 use rules::rows::Resource;
 
-/// One column of one row, checked against the limits. Each limit is reported once, with the largest excess.
+/// One column of one row, checked against the limits. Each limit is reported at most once. For the limit in percent,
+/// the largest change is reported.
 pub(super) struct Judge<'a> {
     guards: &'a GuardRails,
     place: Breach,
@@ -126,7 +127,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Rounds a price like an amount of money.
+/// Formats a price with two decimals.
 fn rounded(price: Decimal) -> String {
     format!("{:.2}", price.round_dp(2))
 }

@@ -1,4 +1,4 @@
-//! Tests of each limit with changes of prices, adjustments, taxes and rounding, and with random numbers.
+//! Tests each limit with changed prices, adjustments, taxes and rounding, and with random numbers.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ fn tax(rate: &str) -> Value {
     json!({"code": "gst", "names": {}, "rank": 1, "rate": rate})
 }
 
-/// One service at 100 to 200, one adjustment of each kind, a tax.
+/// Returns one service that costs 100 to 200, adjustments of three kinds, and one tax.
 fn rows() -> RowSet {
     let mut rows = RowSet::default();
     put::<Service>(&mut rows, service("leak", Some("100.00"), Some("200.00")));
@@ -50,7 +50,7 @@ fn rows() -> RowSet {
     rows
 }
 
-/// The column and limit of each breach after one change.
+/// Returns the column and the limit of each breach that one change causes.
 fn found(guards: &GuardRails, change: impl Fn(&mut RowSet)) -> Vec<(String, Limit)> {
     from(guards, &rows(), change)
 }
@@ -152,7 +152,7 @@ fn rates_new_and_deleted_adjustments_are_judged_by_what_they_do_to_prices() {
     let evening = |rate: &'static str| {
         move |rows: &mut RowSet| put::<Adjustment>(rows, adjustment("evening", "percent", None, Some(rate)))
     };
-    // From 1.2 to 1.5 times the price is 25 % more.
+    // A rise from 1.2 to 1.5 times the price is a change of 25 %.
     assert_eq!(found(&guards, evening("50")), vec![]);
     assert_eq!(
         found(&guards, evening("50.1")),
@@ -163,7 +163,7 @@ fn rates_new_and_deleted_adjustments_are_judged_by_what_they_do_to_prices() {
         found(&guards, |rows| drop(rows.adjustments.remove("holiday"))),
         one("adjustments/holiday/rate", Limit::LargestChange)
     );
-    // An amount of 80 on a price of 100 is 80 %.
+    // Removing an amount of 80 from a price of 180 is a change of 44 %.
     assert_eq!(
         found(&guards, |rows| drop(rows.adjustments.remove("travel"))),
         one("adjustments/travel/amount", Limit::LargestChange)
@@ -178,7 +178,7 @@ fn rates_new_and_deleted_adjustments_are_judged_by_what_they_do_to_prices() {
     assert_eq!(found(&guards, new("cap", "150.00")), vec![]);
     assert_eq!(found(&guards, new("cap", "149.00")).len(), 1);
     assert_eq!(found(&guards, new("set", "0.00")).len(), 1);
-    // An adjustment is judged only by the services that it applies to.
+    // An adjustment is judged only by the prices of the services that it applies to.
     let elsewhere = |rows: &mut RowSet| {
         let mut row = adjustment("new", "set", Some("0.00"), None);
         row["services"] = json!(["another"]);
@@ -274,7 +274,7 @@ fn an_adjustment_is_new_for_the_services_and_the_instants_that_it_reaches_now() 
             one("adjustments/promotion/valid_until", Limit::LargestChange)
         );
     }
-    // An earlier end counts as a removal.
+    // If the validity period ends earlier, the adjustment counts as deleted from then on.
     let ends = |rows: &mut RowSet| {
         let mut row = adjustment("travel", "add", Some("80.00"), None);
         row["valid_until"] = json!(past);

@@ -1,5 +1,5 @@
-//! Tests every kind of finding: the smallest change of the sample that causes the finding is linted. Also compares the
-//! search with exhaustive trials. This file holds what all the tests share.
+//! Tests every kind of lint finding: lints the sample rulebook after the smallest change that causes the finding. Also
+//! compares the search for a call with exhaustive trials. This file has the functions that all these tests use.
 
 mod exhaustive_trials;
 mod introduced_errors;
@@ -43,7 +43,7 @@ fn rule(rows: &mut RowSet, code: &str, rank: i64, priority: &str, condition: &st
     );
 }
 
-/// The findings about rows as `resource/code column problem`.
+/// Returns the findings about rows, each as `resource/code column problem`.
 fn findings(rows: &RowSet) -> Vec<String> {
     let book = compile(1, rows, None).unwrap_or_else(|faults| panic!("{faults:#?}"));
     let found = lint(&book, now());
@@ -61,7 +61,7 @@ fn findings(rows: &RowSet) -> Vec<String> {
         .collect()
 }
 
-/// The findings after a change of the sample.
+/// Returns the findings about the sample rulebook after a change.
 fn found(change: impl Fn(&mut RowSet)) -> Vec<String> {
     let mut rows = sample::rows();
     change(&mut rows);

@@ -1,5 +1,5 @@
-//! Lists the values that the calls of the grid vary. Each fact, the spoken words and the instant have their own list:
-//! an axis of the grid.
+//! Lists the values that vary between the calls of the grid. There is a list for each fact, a list for the spoken
+//! words, and a list for the instant. Each list is an axis of the grid.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub(super) enum ProbePart {
     Nothing,
 }
 
-/// The facts that a rulebook reads, and the facts that need no mapping.
+/// Returns the facts that a rulebook reads, and the facts that need no mapping.
 pub(super) fn facts_of(rows: &RowSet) -> impl Iterator<Item = (&str, FactKind)> {
     let mapped = rows
         .fact_mappings
@@ -34,8 +34,8 @@ pub(super) fn facts_of(rows: &RowSet) -> impl Iterator<Item = (&str, FactKind)> 
     mapped.chain(rules::vocabulary::GIVEN.iter().map(|(name, kind)| (*name, *kind)))
 }
 
-/// The values to try: for each named fact, for the spoken words and for the instant. `literals` returns the literals
-/// for a fact.
+/// Returns the values to try for each named fact, for the spoken words and for the instant. `literals` returns the
+/// literals for a fact.
 pub(super) fn axes<'n>(
     (base, rulebook): (&Rulebook, &Rulebook),
     named: &NamedValues,
@@ -88,7 +88,7 @@ pub(super) fn axes<'n>(
             (None, None) => None,
         };
         let mut areas: Vec<&Area> = rows.areas.values().map(|stored| &stored.row).collect();
-        // Named areas come first.
+        // Sort the areas: first the areas whose code the text contains.
         areas.sort_by_key(|area| !named.texts().any(|text| *text == area.code));
         add(std::iter::once(ProbePart::Nothing)
             .chain(areas.into_iter().filter_map(place))
@@ -113,7 +113,7 @@ pub(super) fn axes<'n>(
     axes
 }
 
-/// Instants at which rules may differ: the ends of validity periods, and times of day if a rule reads the time.
+/// Returns instants at which rules may differ: the ends of validity periods, and times of day if a rule reads the time.
 fn instants(rows: &RowSet, before: &RowSet, named: &NamedValues, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
     let mut instants = Vec::new();
     for (_, old, new) in changed::<Adjustment>(before, rows) {

@@ -40,7 +40,7 @@ const COLUMNS: [&str; 24] = [
     "pointers",
 ];
 
-/// The changed rows that affect prices, in the order in which people would check them.
+/// Returns the changed rows that affect prices, scripts first.
 pub(super) fn changed_rows(before: &RowSet, after: &RowSet) -> Vec<ChangedRow> {
     let mut rows = Vec::new();
     rows_of::<Script>(before, after, &mut rows);

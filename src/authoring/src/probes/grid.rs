@@ -17,12 +17,12 @@ const MAX_GRID: usize = 2_000;
 /// If there are too many combinations, only every 7919th combination is used. The number is a prime, so that the
 /// selection contains different values of every axis.
 const STRIDE: usize = 7_919;
-/// Maximum number of services.
+/// Maximum number of services in the grid.
 const MAX_SERVICES: usize = 40;
 /// Maximum number of conditions that are combined with each changed adjustment.
 const MAX_COMBINED: usize = 30;
 
-/// Calls about each service, with the facts, words and instants that the changed rows name.
+/// Returns calls about each service, with the facts, words and instants that the changed rows name.
 pub(super) fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) -> Vec<Probe> {
     let texts = texts(base.rows(), candidate.rows());
     let services: Vec<&Service> = candidate
@@ -55,7 +55,7 @@ pub(super) fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) ->
                 probes.extend(single(&wide, number).map(|parts| probe(both, service, &parts, now)));
             }
         }
-        // Then combine values: all values if there are few combinations, else only the values next to each fact.
+        // Then combine values: all values if there are few combinations, else only the values next to each fact's name.
         let near: BTreeMap<String, NamedValues> = facts_of(candidate.rows())
             .filter(|(name, _)| named.has(name))
             .map(|(name, _)| (name.to_owned(), named.beside(name)))
@@ -96,7 +96,8 @@ fn combination(axes: &[Vec<ProbePart>], index: usize) -> Vec<&ProbePart> {
         .collect()
 }
 
-/// The combination with this number, among the combinations in which only one axis differs from its first value.
+/// Returns the combination with this number. Only combinations in which at most one axis differs from its first value
+/// have a number.
 fn single(axes: &[Vec<ProbePart>], number: usize) -> Option<Vec<&ProbePart>> {
     let mut left = number;
     for (own, axis) in axes.iter().enumerate() {
@@ -158,7 +159,7 @@ fn probe(
     }
 }
 
-/// These facts and words, and the rulebook's default values for all other facts.
+/// Returns these facts and words, and the rulebook's default values for all other facts.
 fn with_defaults(rulebook: &Rulebook, facts: &Facts, said: &str) -> ExtractedFacts {
     let mut extracted = rulebook
         .extract_named(&BTreeMap::new(), said.to_owned())
@@ -167,7 +168,7 @@ fn with_defaults(rulebook: &Rulebook, facts: &Facts, said: &str) -> ExtractedFac
     extracted
 }
 
-/// A value as shown in a sentence.
+/// Formats a value for a sentence.
 fn shown(fact: &Fact) -> String {
     match fact {
         Fact::Boolean(value) => value.to_string(),
@@ -177,8 +178,8 @@ fn shown(fact: &Fact) -> String {
     }
 }
 
-/// The conditions and scripts whose facts and values form the grid: each changed row together with each adjustment that
-/// may apply with it.
+/// Returns the conditions and scripts whose facts and values form the grid. The condition of a changed adjustment is
+/// combined with the conditions of other adjustments that may apply too.
 fn texts(before: &RowSet, after: &RowSet) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     let conditions = |set: &RowSet| -> Vec<String> {

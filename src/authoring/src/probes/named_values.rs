@@ -1,10 +1,11 @@
-//! Splits the text of a condition or a script into tokens, to find the names and values that it contains. It does not
-//! parse the text.
+//! Splits the text of a condition or a script into tokens, to find the names and values that it contains. The module
+//! does not parse the text.
 
 use rust_decimal::Decimal;
 
-/// Maximum length of a literal that counts as a value, in bytes, and maximum number of literals next to one fact.
+/// Maximum length, in bytes, of a literal that counts as a value.
 const MAX_LITERAL: usize = 100;
+/// Maximum number of literals after a fact's name.
 const MAX_BESIDE: usize = 8;
 
 /// A token of a condition or script that may be a name or a value.
@@ -53,7 +54,7 @@ impl NamedValues {
         Self { tokens }
     }
 
-    /// Whether a fact is named, as an identifier in a condition or as a string in a script.
+    /// Whether the text names a fact, as an identifier in a condition or as a string in a script.
     pub(super) fn has(&self, name: &str) -> bool {
         self.tokens.iter().any(|token| is_name(token, name))
     }
@@ -62,7 +63,8 @@ impl NamedValues {
         texts_in(&self.tokens)
     }
 
-    /// The literals next to a fact: the literals after it up to the next word, and the literal before it.
+    /// Returns the literals next to a fact's name: the literals from the name to the next word, and the literal before
+    /// the name.
     pub(super) fn beside(&self, name: &str) -> Self {
         let mut tokens = Vec::new();
         for (place, _) in self.tokens.iter().enumerate().filter(|(_, token)| is_name(token, name)) {

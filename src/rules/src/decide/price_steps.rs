@@ -14,7 +14,7 @@ use crate::rows::{Adjustment, AdjustmentKind, Hook, Offer, Resource, Service};
 use crate::spoken_summary;
 
 impl<'a> Deciding<'a> {
-    /// Calculates the price: service, base price, adjustments, price scripts, rounding and taxes.
+    /// Calculates the price: base price, adjustments, price scripts, rounding and taxes.
     pub(super) fn price(&mut self) -> Option<Price> {
         let service = self.service.filter(|service| service.offer != Offer::Refused)?;
         let (base, per) = self.base(service)?;
@@ -23,14 +23,14 @@ impl<'a> Deciding<'a> {
         self.finish(price, per)
     }
 
-    /// The price range before any script.
+    /// Returns the price range before any script runs.
     pub(crate) fn price_by_rows(&mut self) -> Option<Running> {
         let service = self.service.filter(|service| service.offer != Offer::Refused)?;
         let (base, _) = self.base(service)?;
         self.adjusted(base)
     }
 
-    /// Applies all matching adjustments to the range in rank order.
+    /// Applies all matching adjustments to the price range, in rank order.
     fn adjusted(&mut self, mut price: Running) -> Option<Running> {
         let mut groups: HashSet<&str> = HashSet::new();
         let book = self.book;
@@ -53,7 +53,8 @@ impl<'a> Deciding<'a> {
         Some(price)
     }
 
-    /// The base price times the quantity. If the quantity is unknown, the price of one unit and the unit's name.
+    /// Returns the base price times the quantity. If the quantity is unknown, returns the price of one unit and the
+    /// unit's name.
     fn base(&mut self, service: &'a Service) -> Option<(Running, Option<String>)> {
         let (from, to) = (service.price_from?.decimal(), service.price_to?.decimal());
         let quantity = service

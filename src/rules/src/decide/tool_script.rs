@@ -10,7 +10,7 @@ use crate::price::Running;
 use crate::rows::Hook;
 use crate::script::{self, Budget, ScriptVersion, Skips};
 
-/// The error of a tool's script that failed or was skipped.
+/// The error of a tool's script that failed, was skipped or does not exist.
 #[derive(Debug)]
 pub struct ToolFault {
     /// The reason and the position.

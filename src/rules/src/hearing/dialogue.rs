@@ -1,6 +1,5 @@
-//! Follows a conversation from the first word to the last. Short answers take their content from the agent's question,
-//! and later statements override earlier statements. A fact from a model counts only if the caller does not contradict
-//! it.
+//! Follows a conversation from the first word to the last. A short answer refers to the agent's question, and a later
+//! statement overrides an earlier statement. A fact from a model counts only if the caller does not contradict it.
 
 mod agent_question;
 mod dialogue_memory;
@@ -21,17 +20,16 @@ use super::lexicon::{Effort, Lexicon};
 use super::text::{Speaker, Text};
 use crate::rows::{CueEffect, Trust};
 
-/// Maximum number of bytes that are searched. Of a longer text, only the beginning and the end are searched. An hour of
-/// talk is about 60,000 bytes.
+/// Maximum number of bytes of a text that are searched. Of a longer text, only the beginning and the end are searched.
+/// An hour of talk is about 60,000 bytes.
 const MAX_LISTENED: usize = 600_000;
-/// Maximum number of bytes of an agent's turn that are searched. They are the last bytes, because the question is at
-/// the end.
+/// In an agent's turn, only this number of bytes at the end is searched, because the question is at the end.
 const MAX_ASKED: usize = 400;
 
 /// Prefix of the agent's lines in a transcript.
 pub const AGENT_LINE: &str = "> ";
 
-/// The caller's lines of a conversation.
+/// Returns the caller's lines of a conversation.
 #[must_use]
 pub fn callers_words(said: &str) -> Cow<'_, str> {
     if said.lines().all(|line| !line.starts_with(AGENT_LINE)) {
@@ -49,7 +47,7 @@ pub struct Ears {
 }
 
 impl Ears {
-    /// Combines a lexicon and cues; equal cues are shared with `known`.
+    /// Combines a lexicon and cues. If `known` has equal cues, the result shares their data.
     #[must_use]
     pub fn new(lexicon: Lexicon, cues: Vec<CueRule>, known: Option<&Self>) -> Self {
         let shared = known.filter(|known| *known.cues == *cues);
@@ -63,7 +61,7 @@ impl Ears {
         self.lexicon.is_shared_with(&other.lexicon) && Arc::ptr_eq(&self.cues, &other.cues)
     }
 
-    /// The lexicon of phrases and concepts.
+    /// Returns the lexicon of phrases and concepts.
     #[must_use]
     pub const fn lexicon(&self) -> &Lexicon {
         &self.lexicon
@@ -137,7 +135,8 @@ impl Ears {
     }
 }
 
-/// The beginning and the end of a text; for a text within `MAX_LISTENED`, the whole text and an empty string.
+/// Returns the beginning and the end of a text. For a text of at most `MAX_LISTENED` bytes, returns the whole text and
+/// an empty string.
 fn ends(text: &str) -> (&str, &str) {
     if text.len() <= MAX_LISTENED {
         return (text, "");

@@ -1,7 +1,7 @@
-//! Finds all phrases that a rulebook listens for in one pass over a text.
+//! Finds, in one pass over a text, all phrases that a rulebook listens for.
 //!
 //! Each word of the text is looked up once among the words of all phrases. A phrase is tried only at its rarest word,
-//! so the work depends on the length of the text and not on the phrases.
+//! so the work depends on the length of the text and not on the number of phrases.
 
 mod compile_phrases;
 mod lexicon_builder;
@@ -22,7 +22,7 @@ pub type WordId = u32;
 enum PhraseMeaning {
     /// A phrase that rules listen for, with the concepts that it belongs to.
     Phrase { name: String, concepts: Vec<WordId> },
-    /// A concept; it is only found through its phrases.
+    /// A concept, which is found only through its phrases.
     Concept { code: String },
     /// An exception. If a mention of the concept overlaps these words, the mention has another meaning.
     Exception { concept: WordId, text: String },
@@ -51,7 +51,7 @@ impl Lexicon {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// A phrase in the form of rules, folded; a concept as `#code`.
+    /// Returns a phrase as rules spell it, in folded form, or a concept as `#code`.
     #[must_use]
     pub fn name(&self, id: WordId) -> String {
         match self.0.entries.get(id as usize) {
@@ -62,7 +62,7 @@ impl Lexicon {
         }
     }
 
-    /// The id of a phrase or `#concept` that is listened for.
+    /// Returns the id of a phrase or a `#concept` that rules listen for.
     #[must_use]
     pub fn id(&self, phrase: &str) -> Option<WordId> {
         match phrase.trim().strip_prefix('#') {
@@ -88,7 +88,7 @@ impl Lexicon {
         ids
     }
 
-    /// The meaning of an entry.
+    /// Returns the meaning of an entry.
     #[must_use]
     pub fn sense(&self, entry: WordId) -> Option<Sense<'_>> {
         match self.0.entries.get(entry as usize) {
@@ -99,8 +99,9 @@ impl Lexicon {
         }
     }
 
-    /// The phrases and concepts that occur in every text with this phrase; always includes the phrase itself. The
-    /// result may lack ids, for example if the phrase has several variants. It never contains a wrong id.
+    /// Returns the phrases and concepts that occur in every text with this phrase. The phrase itself is always
+    /// included. The result may lack ids, for example if the phrase has several variants. The result never contains a
+    /// wrong id.
     #[must_use]
     pub fn implied(&self, id: WordId) -> Vec<WordId> {
         let Some((PhraseMeaning::Phrase { .. }, variants)) = self.0.entries.get(id as usize) else {
@@ -141,8 +142,8 @@ impl Lexicon {
     }
 }
 
-/// A text that contains only the words that the phrase requires. `None` if the phrase has a gap, alternatives or words
-/// that are compared by stem.
+/// Returns a text that contains only the words that the phrase requires. Returns `None` if the phrase has a gap,
+/// alternatives or words that are compared by stem.
 fn example(variant: &Variant) -> Option<String> {
     let words = variant.iter().map(|element| match element.patterns.as_slice() {
         [pattern] if element.gap == 0 => match pattern.form {

@@ -1,5 +1,5 @@
-//! Reads lengths in metres: `12 m`, `40 feet`, `quarante pieds`, `10'6"`, `3/4"`, `1 m 50`. It never guesses, because
-//! prices depend on lengths: an unknown unit or two different lengths give no result.
+//! Reads lengths in metres: `12 m`, `40 feet`, `quarante pieds`, `10'6"`, `3/4"`, `1 m 50`. The module never guesses,
+//! because prices depend on lengths. An unknown unit or two different lengths give no result.
 
 use rust_decimal::Decimal;
 
@@ -292,7 +292,7 @@ fn rest(tokens: &[Token<'_>], factor: Decimal, at: usize) -> Option<(Decimal, us
 const INCH: Decimal = Decimal::from_parts(254, 0, 0, false, 4);
 const FOOT: Decimal = Decimal::from_parts(3048, 0, 0, false, 4);
 
-/// The length of a unit in metres.
+/// Returns the length of a unit in metres.
 fn unit(word: &str) -> Option<Decimal> {
     Some(match word {
         "m" | "metre" | "metres" | "meter" | "meters" | "mt" | "mts" | "mtr" | "mtrs" => Decimal::ONE,
@@ -313,7 +313,7 @@ fn unit(word: &str) -> Option<Decimal> {
 pub fn in_speech(said: &Speech<'_>) -> Option<Length> {
     let tokens = said.tokens();
     let mut last: Option<Length> = None;
-    // The unit for a number without a unit in a correction.
+    // If a correction has a number without a unit, this unit applies.
     let mut factor = Decimal::ONE;
     let mut at = 0;
     while at < tokens.len() {

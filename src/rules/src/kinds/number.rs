@@ -1,14 +1,14 @@
 //! Reads written and spoken numbers, in English and French: `12,5`, `1 200`, `3/4`, `forty-two`, `quatre-vingt-dix`,
-//! `dix et demi`. It never guesses: anything that it cannot read stays a word.
+//! `dix et demi`. The module never guesses: a word that is not a known number stays a word.
 
 use rust_decimal::Decimal;
 
 use super::tokens::{Plain, Token};
 
-/// The only number in a text. A text without a number, or with several different numbers, is an error.
+/// Reads the only number in a text. A text without a number, or with several different numbers, is an error.
 ///
 /// # Errors
-/// Why there is no number, in a few words.
+/// The reason why there is no number, in a few words.
 pub fn number(text: &str) -> Result<Decimal, &'static str> {
     let plain = Plain::new(text);
     let tokens = plain.tokens();

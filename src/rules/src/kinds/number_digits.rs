@@ -5,8 +5,8 @@ use rust_decimal::Decimal;
 /// Maximum number of digits of a number.
 const MAX_DIGITS: usize = 24;
 
-/// A fraction in digits, and its length in bytes: `3/4`. A text with a denominator above 64 is a date or an address, so
-/// the result is `None`.
+/// Reads a fraction in digits, such as `3/4`, and returns its value and its length in bytes. A text with a denominator
+/// above 64 is a date or an address, so the result is `None`.
 pub(super) fn fraction(text: &str) -> Option<(Decimal, usize)> {
     let run = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     let top = run(text);
@@ -23,8 +23,8 @@ pub(super) fn fraction(text: &str) -> Option<(Decimal, usize)> {
     Some((part?, end))
 }
 
-/// The number at the beginning of a text, and its length in bytes: `12`, `12.5`, `12,5`, `1 200`, `1,200.50`,
-/// `1.200,50`.
+/// Reads the number at the beginning of a text, and returns its value and its length in bytes: `12`, `12.5`, `12,5`, `1
+/// 200`, `1,200.50`, `1.200,50`.
 pub(super) fn digits(text: &str) -> (Option<Decimal>, usize) {
     let bytes = text.as_bytes();
     let run = |from: usize| {
@@ -36,7 +36,7 @@ pub(super) fn digits(text: &str) -> (Option<Decimal>, usize) {
     let first = run(0);
     let mut number = text[..first].to_owned();
     let mut at = first;
-    // Groups of three digits after one to three digits, with the same separator throughout.
+    // After one to three digits, groups of three digits may follow. All separators must be the same.
     let separators: [&str; 5] = [" ", "\u{a0}", ",", ".", "'"];
     if first <= 3 && number != "0" {
         let grouped = |mark: &str, from: usize| {

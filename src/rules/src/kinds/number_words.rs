@@ -97,7 +97,7 @@ pub(super) fn said_numbers<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     done
 }
 
-/// The factor of a scale word: "2 thousand", "3 million".
+/// Returns the factor of a scale word: "2 thousand", "3 million".
 fn scale(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     let factor = match said(tokens.get(at)?.word()?)? {
         Numeral::Hundred => 100,
@@ -108,7 +108,7 @@ fn scale(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     Some((Decimal::from(factor), at + 1))
 }
 
-/// The decimals after a number: "… point five", "… virgule vingt-cinq".
+/// Reads the decimals after a number: "… point five", "… virgule vingt-cinq".
 fn decimals(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     tokens
         .get(at)
@@ -131,7 +131,7 @@ fn decimals(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     Some((part, next))
 }
 
-/// A fraction after a number: "… and a half", "… et demie", "… et quart".
+/// Reads the fraction after a number: "… and a half", "… et demie", "… et quart".
 fn and_a_half(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     tokens.get(at).filter(|token| token.is_one_of(&["and", "et"]))?;
     let article = tokens
@@ -149,7 +149,8 @@ fn part_word(token: &Token<'_>) -> Option<Decimal> {
     })
 }
 
-/// The number in words that begins at a token, and the index after it; `None` and the next index if there is no number.
+/// Reads the number in words that begins at a token. Returns the number and the index after the number. If there is no
+/// number, returns `None` and the next index.
 fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
     let none = (None, from + 1);
     let word = |at: usize| tokens.get(at).and_then(Token::word);
@@ -257,7 +258,7 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
     }
 }
 
-/// The value of a number of fractions: "three quarters", "trois quarts", "deux tiers".
+/// Returns the value of several equal fractions: "three quarters", "trois quarts", "deux tiers".
 fn parts_of(value: Decimal, word: Option<&str>) -> Option<Decimal> {
     let of = match word? {
         "quarters" | "quarts" => Decimal::from(4),

@@ -5,7 +5,7 @@ use phonenumber::country::Id;
 
 use super::tokens::{Plain, Token};
 
-/// Maximum length of a text, in bytes.
+/// Maximum length, in bytes, of a text with a telephone number.
 const MAX_TEXT: usize = 200;
 
 /// Reads the only telephone number in a text.

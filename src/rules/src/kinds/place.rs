@@ -1,5 +1,5 @@
-//! Reads cities in any spelling. A city loses its province and country, and gets the spelling of the service area that
-//! names it.
+//! Reads cities in any spelling. The result has no province or country, and has the spelling of the service area that
+//! names the city.
 
 mod address_words;
 mod spoken_city;
@@ -16,10 +16,11 @@ use crate::words::fold;
 
 /// Maximum length of a city's name, in characters.
 const MAX_CITY: usize = 80;
-/// Maximum length of a text: an address with a city in it, in characters.
+/// Maximum length, in characters, of a text with a city in it, such as an address.
 const MAX_TEXT: usize = 300;
 
-/// The comparison key of a city: case, accents, spaces, hyphens, points and the spelling of "saint" do not matter.
+/// Returns the comparison key of a city. Case, accents, spaces, hyphens, points and the spelling of "saint" do not
+/// matter.
 #[must_use]
 pub fn key(city: &str) -> String {
     let folded = fold(&city.replace(['_', '/'], " "));
@@ -41,7 +42,7 @@ fn in_full(word: &str) -> &str {
 /// The cities of the service areas, by key.
 #[derive(Debug, Clone, Default)]
 pub struct Cities {
-    /// The keys; their numbers are indexes into `names`.
+    /// The keys. The number of a key is an index into `names`.
     keys: Prefixes,
     names: Vec<String>,
     /// Maximum number of words in a name.
@@ -70,10 +71,10 @@ impl Cities {
         self.names.get(self.keys.whole(key)? as usize)
     }
 
-    /// The city in a field's text.
+    /// Reads the city in a field's text.
     ///
     /// # Errors
-    /// Why there is no city.
+    /// The reason why there is no city.
     pub fn in_field(&self, text: &str) -> Result<String, &'static str> {
         if text.chars().count() > MAX_TEXT {
             return Err("it is too long for the name of a city");
@@ -98,13 +99,13 @@ impl Cities {
         Ok(city)
     }
 
-    /// The city of the job in the caller's words: the last city that is named as a place.
+    /// Returns the city of the job in the caller's words. This is the last city that the caller names as a place.
     #[must_use]
     pub fn in_speech(&self, said: &Speech<'_>) -> Option<String> {
         self.last_named(said.words())
     }
 
-    /// The last city that is named as a place.
+    /// Returns the last city that is named as a place.
     fn last_named(&self, tokens: &[Token<'_>]) -> Option<String> {
         let (mut last, mut at) = (None, 0);
         while at < tokens.len() {
@@ -121,8 +122,9 @@ impl Cities {
         last.cloned()
     }
 
-    /// The last city that the caller names, if a field has another city: "I live in Laval, but the house is in
-    /// Brossard". A field's city outside all areas stays if the caller names it too and does not retract it.
+    /// Returns the last city that the caller names, if a field has another city: "I live in Laval, but the house is in
+    /// Brossard". A field's city that is in no service area stays if the caller names this city too and does not
+    /// retract it.
     #[must_use]
     pub fn said_otherwise(&self, field: &str, said: &Speech<'_>) -> Option<String> {
         let named = self.in_speech(said)?;
@@ -136,7 +138,7 @@ impl Cities {
         (self.with_key(&field).is_some() || !stays()).then_some(named)
     }
 
-    /// The city that the agent names and the caller does not deny: "Is that in Longueuil?" "Yes."
+    /// Returns the city that the agent names and the caller does not deny: "Is that in Longueuil?" "Yes."
     #[must_use]
     pub fn agreed(&self, said: &str) -> Option<String> {
         const DENIALS: &[&str] = &["no", "non", "nope", "nah", "not", "pas", "nan"];
@@ -153,7 +155,7 @@ impl Cities {
         agreed
     }
 
-    /// The longest name that begins at a token.
+    /// Returns the longest city name that begins at a token, and the index after the name.
     fn named(&self, tokens: &[Token<'_>], at: usize) -> Option<(&String, usize)> {
         let (mut found, mut place) = (None, TriePosition::default());
         let (mut words, mut next, mut is_short) = (0, at, false);
@@ -167,7 +169,7 @@ impl Cities {
                     };
                     words += 1;
                     is_short = words == 1 && in_full(word) != *word;
-                    // A longer name is impossible here.
+                    // No city has a longer name that begins with these words.
                     let Some(behind) = behind else { break };
                     place = behind;
                     let number = self.keys.number(place).map(|number| number as usize);

@@ -12,10 +12,10 @@ pub enum Postal {
     Any,
 }
 
-/// The postal code in a field's text.
+/// Reads the postal code in a field's text.
 ///
 /// # Errors
-/// Why there is no postal code.
+/// The reason why there is no postal code.
 pub fn postal_code(text: &str, postal: Postal) -> Result<String, &'static str> {
     const NONE: &str = "it is not a postal code";
     let plain: String = text
@@ -62,7 +62,7 @@ fn is_canadian(code: &str) -> bool {
     })
 }
 
-/// The last complete Canadian postal code in a text, also spelled letter by letter.
+/// Returns the last complete Canadian postal code in a text, also spelled letter by letter.
 #[must_use]
 pub fn last_canadian(text: &str) -> Option<String> {
     let mut last = None;
@@ -78,7 +78,7 @@ pub fn last_canadian(text: &str) -> Option<String> {
             // At the end of a word: check whether the last six characters begin at a word and form a code.
             if in_word && run.len() >= 6 {
                 let six = &run[run.len() - 6..];
-                // Most words are not codes. This cheap check comes before the copy.
+                // Most words are not codes, so this cheap check comes before the copy.
                 if six[0].1 && six[1].0.is_ascii_digit() {
                     let code: String = six.iter().map(|(c, _)| *c).collect();
                     if code.is_ascii() && is_canadian(&code) {
@@ -97,7 +97,7 @@ pub fn last_canadian(text: &str) -> Option<String> {
     last
 }
 
-/// The last occurrence of the first half of a Canadian postal code, because people say it alone: "H3S".
+/// Returns the last occurrence of the first half of a Canadian postal code. People say this half alone: "H3S".
 #[must_use]
 pub fn last_canadian_beginning(text: &str) -> Option<String> {
     let mut words = text.rsplit(|c: char| !c.is_alphanumeric());

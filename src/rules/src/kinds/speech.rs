@@ -32,12 +32,12 @@ impl<'a> Speech<'a> {
         self.text
     }
 
-    /// The tokens, with number words left as words.
+    /// Returns the tokens, with number words left as words.
     pub fn words(&self) -> &[Token<'a>] {
         self.words.get_or_init(|| self.plain.words())
     }
 
-    /// The tokens, with number words converted to numbers.
+    /// Returns the tokens, with number words converted to numbers.
     pub fn tokens(&self) -> &[Token<'a>] {
         self.tokens.get_or_init(|| said_numbers(self.words()))
     }

@@ -6,7 +6,8 @@ use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 use super::number_digits::{digits, fraction};
 use super::number_words::said_numbers;
 
-/// A text in lower case without accents, with uniform quotes, dashes, spaces and fractions. Tokens borrow from it.
+/// A text in lower case without accents, with uniform quotes, dashes, spaces and fractions. Tokens borrow from this
+/// text.
 #[derive(Debug, Default)]
 pub struct Plain(String);
 
@@ -17,12 +18,12 @@ pub enum Token<'a> {
     Number(Decimal),
     /// A word in lower case, without accents.
     Word(&'a str),
-    /// Any other character but white space.
+    /// Any other character that is not white space.
     Mark(char),
 }
 
 impl<'a> Token<'a> {
-    /// The word, if the token is a word.
+    /// Returns the word, if the token is a word.
     #[must_use]
     pub const fn word(&self) -> Option<&'a str> {
         match self {
@@ -56,13 +57,13 @@ impl Plain {
         Self(plain)
     }
 
-    /// The tokens of the text. A line break is the mark `\n`.
+    /// Returns the tokens of the text. A line break is the mark `\n`.
     #[must_use]
     pub fn tokens(&self) -> Vec<Token<'_>> {
         said_numbers(&self.words())
     }
 
-    /// The tokens as in [`Plain::tokens`], but with number words left as words, because names such as "Deux-Montagnes"
+    /// Returns the tokens as [`Plain::tokens`] does, but leaves number words as words. Names such as "Deux-Montagnes"
     /// contain number words.
     #[must_use]
     pub fn words(&self) -> Vec<Token<'_>> {

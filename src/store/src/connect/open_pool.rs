@@ -26,7 +26,7 @@ const SQLITE_READERS: u32 = 4;
 
 /// Closes a released connection that is still inside a transaction. SQLite ends a transaction by itself when the disk
 /// is full, and after some other errors. sqlx 0.9.0 then fails to roll the transaction back, and treats every later
-/// transaction on the connection as nested inside it. Ringbook would acknowledge those later transactions, but they
+/// transaction on the connection as a nested transaction. Ringbook would acknowledge those later transactions, but they
 /// would never be committed.
 pub(super) fn only_whole(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
     pool.after_release(|connection, _| {
@@ -38,7 +38,7 @@ pub(super) fn only_whole(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
     })
 }
 
-/// Creates the database file so that only its owner can read it, because it contains callers' data. SQLite gives its
+/// Creates the database file so that only its owner can read it. The file contains callers' data. SQLite gives its
 /// other files the same permissions. An existing file keeps its permissions. An error is ignored here, because SQLite
 /// reports it when it opens the file.
 fn make_private(file: &Path) {
@@ -126,7 +126,7 @@ fn postgres(options: &mut ConnectOptions, usage: Use, plan: PoolPlan) {
         }
     });
     if usage == Use::Migrate && !at_startup {
-        // Migrations begin their own transactions.
+        // Migrations begin their own transactions, so set their timeouts for the whole session.
         options.map_sqlx_postgres_pool_opts(|pool| {
             pool.after_connect(|connection, _| {
                 Box::pin(async move {

@@ -40,7 +40,7 @@ impl Use {
         }
     }
 
-    /// Session settings for this use, by their names in PostgreSQL.
+    /// Returns the session settings for this use, with their names in PostgreSQL.
     pub(crate) fn session_settings(self) -> Vec<(&'static str, String)> {
         let lock_ms = match self {
             Self::Messages => 1_500,
@@ -53,18 +53,19 @@ impl Use {
             ("statement_timeout", self.statement_timeout_ms().to_string()),
             ("lock_timeout", i32::to_string(&lock_ms)),
             ("idle_in_transaction_session_timeout", i32::to_string(&idle_ms)),
-            // Messages read and write by key. A cached plan made for an empty table would scan the whole table.
+            // Processing a message reads and writes rows by key. A cached plan made for an empty table would scan the
+            // whole table.
             ("enable_seqscan", on(self != Self::Messages).to_owned()),
-            // Our longest queries take longer to compile than to run.
+            // With JIT, our longest queries take longer to compile than to run.
             ("jit", "off".to_owned()),
         ];
         if self == Self::Read {
             settings.extend([
-                // Lists are filtered by values that either almost all rows have, or almost none. A generic plan would
-                // scan the whole table for a rare value.
+                // A filter's value may occur in almost all rows or in almost no rows. A generic plan would scan the
+                // whole table for a rare value.
                 ("plan_cache_mode", "force_custom_plan".to_owned()),
-                // The usual value for an SSD. With this value, the planner reads a list through the index on its
-                // filters instead of scanning the table.
+                // This is the usual value for an SSD. With this value, the planner reads a list through the index on
+                // its filters instead of scanning the table.
                 ("random_page_cost", "1.1".to_owned()),
             ]);
         }
@@ -85,8 +86,8 @@ const fn on(is_on: bool) -> &'static str {
     if is_on { "on" } else { "off" }
 }
 
-/// The statements that set the isolation level and the timeouts of a transaction, as one string. They are needed if the
-/// session could not be configured at startup. `None` if nothing needs to be set.
+/// Returns the statements that set the isolation level and the timeouts of a transaction, as one string. These
+/// statements are needed if the session could not be configured at startup. Returns `None` if nothing needs to be set.
 pub(crate) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> {
     if db.get_database_backend() != DbBackend::Postgres {
         return None;
@@ -99,7 +100,7 @@ pub(crate) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> 
     if told || options.get_application_name() != Some(APPLICATION) {
         return None;
     }
-    // A pool does not know its purpose, so derive the purpose from its acquire timeout.
+    // A pool does not store its purpose, so derive the purpose from its acquire timeout.
     let messages = pool.options().get_acquire_timeout() == Use::Messages.acquire_timeout();
     let usage = if messages { Use::Messages } else { Use::Write };
     let settings = usage.session_settings();

@@ -16,7 +16,7 @@ pub struct PoolSizes {
 }
 
 impl PoolSizes {
-    /// Divides `total` connections among the pools, but at least [`MIN_CONNECTIONS`].
+    /// Divides `total` connections among the pools, or [`MIN_CONNECTIONS`] if `total` is smaller.
     #[must_use]
     pub fn of(total: u32) -> Self {
         let total = total.max(MIN_CONNECTIONS);
@@ -53,7 +53,7 @@ pub struct PoolPlan {
 }
 
 impl PoolPlan {
-    /// The plan for a server that was not surveyed.
+    /// Returns the plan for a server that was not surveyed.
     #[must_use]
     pub fn unsurveyed(connections: u32) -> Self {
         Self {

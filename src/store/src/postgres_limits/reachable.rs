@@ -13,8 +13,8 @@ use super::{PoolPlan, TimeLimits};
 use crate::Database;
 use crate::connect::pool_use::Use;
 
-/// Opens a connection with the settings for messages, and checks that the connection can write. Otherwise returns the
-/// reason.
+/// Opens a connection with the settings for messages, and checks that the connection can write. If the check fails,
+/// returns the reason.
 pub async fn is_reachable(database: &Database, plan: PoolPlan) -> Result<(), Unreachable> {
     let options = parse(database).map_err(|error| Unreachable::Away(error.to_string()))?;
     let options = match plan.limits {
@@ -37,7 +37,7 @@ pub async fn is_reachable(database: &Database, plan: PoolPlan) -> Result<(), Unr
 pub enum Unreachable {
     /// The server, the database, the role or the pooler allows no more connections.
     TooMany(String),
-    /// The server accepts connections but does not respond. For example the network loses packets, or a pooler waits
+    /// The server accepts connections but does not respond. For example, the network loses packets, or a pooler waits
     /// for a free session.
     Silent,
     Away(String),
@@ -85,7 +85,7 @@ pub async fn close_dead(db: &DatabaseConnection, patience: Duration) {
         asked.spawn(async move {
             let answer = tokio::time::timeout(patience, is_writable(&mut connection)).await;
             if !matches!(answer, Ok(Ok(true))) {
-                // If this connection were returned to the pool, the pool would wait for it again.
+                // If this connection were returned to the pool, the pool would wait for the same connection again.
                 drop(connection.detach());
             }
         });

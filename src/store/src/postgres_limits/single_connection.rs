@@ -14,14 +14,15 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Number of prepared statements that a connection caches. Each combination of a statement and a number of rows needs
-/// one prepared statement. Loads of 1 to 64 connections used 158 prepared statements in total. If the cache were too
+/// one prepared statement. Loads with 1 to 64 connections used 158 prepared statements in total. If the cache were too
 /// small, a connection would leave prepared statements on the server until the connection ends.
 pub const PREPARED_STATEMENTS: usize = 250;
 
 /// Our `application_name` in PostgreSQL.
 pub(crate) const APPLICATION: &str = "ringbook";
 
-/// The options without `extra_float_digits`, which PgBouncer rejects. No floating-point number is stored.
+/// Returns the options without `extra_float_digits`, which PgBouncer rejects. Ringbook stores no floating-point number
+/// and does not need this option.
 pub(crate) fn plain(options: PgConnectOptions) -> PgConnectOptions {
     options
         .extra_float_digits(None)

@@ -19,11 +19,11 @@ pub struct DueRulebook {
     pub sms_delivery: String,
     /// Priority of the most urgent due message.
     pub priority: String,
-    /// When the oldest of the due messages was due.
+    /// When the oldest due message became due.
     pub oldest: DateTimeUtc,
 }
 
-/// Rulebooks with messages that are due to be sent, or due to be looked up at the provider.
+/// Returns the rulebooks with messages that are due to be sent, or due to be looked up at the provider.
 pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Result<Vec<DueRulebook>, DbErr> {
     const SQL: &str = "SELECT r.id, r.code, r.sms_delivery, MIN(s.priority) AS priority, \
         MIN(s.next_attempt_at) AS oldest FROM sms_messages s \
@@ -44,8 +44,8 @@ pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Resu
     rows.iter().map(read).collect()
 }
 
-/// The due time of the oldest message that is overdue without a known reason. Rulebooks with an open notice of one of
-/// `codes` are skipped. Such a notice reports that a worker runs, and why the worker does not send.
+/// Returns the due time of the oldest message that is overdue without a known reason. Rulebooks with an open notice
+/// that has one of `codes` are skipped. Such a notice reports that a worker runs, and why the worker does not send.
 pub async fn oldest_neglected<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,
@@ -98,7 +98,7 @@ pub async fn lock_due(
         .await
 }
 
-/// Condition for messages whose worker let the lease expire.
+/// Returns the condition for messages whose worker let the lease expire.
 fn is_lapsed(now: DateTimeUtc) -> Condition {
     Condition::all()
         .add(Expr::cust(UNSETTLED))
@@ -106,9 +106,9 @@ fn is_lapsed(now: DateTimeUtc) -> Condition {
         .add(Column::LeaseUntil.lte(now))
 }
 
-/// Condition for messages that are too old to send. A queued message is too old if its age counts from `made_before` or
-/// earlier (see [`Model::since`]). An ambiguous message is too old if its lookup has been due since `made_before` or
-/// earlier. This happens if the Twilio account was removed or suspended.
+/// Returns the condition for messages that are too old to send. A queued message is too old if its age counts from
+/// `made_before` or earlier (see [`Model::since`]). An ambiguous message is too old if its lookup has been due since
+/// `made_before` or earlier. A lookup is overdue for so long if the Twilio account was removed or suspended.
 fn is_stale(made_before: DateTimeUtc) -> Condition {
     let queued = Condition::all()
         .add(Column::State.eq(QUEUED))
@@ -121,7 +121,7 @@ fn is_stale(made_before: DateTimeUtc) -> Condition {
         .add(Condition::any().add(queued).add(unknown))
 }
 
-/// Locks messages of a rulebook whose worker let the lease expire.
+/// Locks a rulebook's messages whose worker let the lease expire.
 pub async fn lock_lapsed(
     tx: &DatabaseTransaction,
     now: DateTimeUtc,
@@ -131,7 +131,7 @@ pub async fn lock_lapsed(
     lock_some(tx, rulebook_id, is_lapsed(now), limit).await
 }
 
-/// Locks messages of a rulebook that are too old to send. A queued message is too old if its age counts from
+/// Locks a rulebook's messages that are too old to send. A queued message is too old if its age counts from
 /// `made_before` or earlier. An ambiguous message is too old if it was due at `made_before` or earlier.
 pub async fn lock_stale(
     tx: &DatabaseTransaction,
@@ -157,8 +157,8 @@ async fn lock_some(
         .await
 }
 
-/// Rulebooks for which [`lock_lapsed`] or [`lock_stale`] would find messages. The query runs outside a transaction, so
-/// that an idle worker never takes SQLite's write lock.
+/// Returns the rulebooks for which [`lock_lapsed`] or [`lock_stale`] would find messages. The query runs outside a
+/// transaction, so that an idle worker never takes SQLite's write lock.
 pub async fn overdue_rulebooks<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,
@@ -174,7 +174,8 @@ pub async fn overdue_rulebooks<C: ConnectionTrait>(
         .await
 }
 
-/// Two due times: of the oldest message that is due at `now`, and of the next message that becomes due after `now`.
+/// Returns two due times: of the oldest message that is due at `now`, and of the next message that becomes due after
+/// `now`.
 pub async fn due_times<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,

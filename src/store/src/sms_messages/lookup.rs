@@ -5,8 +5,9 @@ use sea_orm::{DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, Stat
 
 use super::{Column, DEAD, Entity, Model};
 
-/// Contacts to whom a rule has sent an SMS message about the same call since `since`. If the caller is known, messages
-/// about other calls of this caller count too. Dead messages and messages about simulated calls do not count.
+/// Returns the contacts to whom a rule has sent an SMS message about the same call since `since`. If the caller is
+/// known, messages about other calls of this caller count too. Dead messages and messages about simulated calls do not
+/// count.
 pub async fn notified_by_rule(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -33,7 +34,7 @@ pub async fn notified_by_rule(
     rows.iter().map(|row| row.try_get("", "contact")).collect()
 }
 
-/// The newest message with this reference, among the messages that were created since `since`.
+/// Returns the newest message with this reference, among the messages that were created since `since`.
 pub async fn with_reference(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -49,7 +50,7 @@ pub async fn with_reference(
         .await
 }
 
-/// The reference of the newest message to a contact about a call.
+/// Returns the reference of the newest message to a contact about a call.
 pub async fn reference_to(
     tx: &DatabaseTransaction,
     (rulebook_id, call_id): (Uuid, &str),
@@ -68,7 +69,7 @@ pub async fn reference_to(
         .await
 }
 
-/// The call that the newest message with a reference is about.
+/// Returns the call that the newest message with a reference is about.
 pub async fn call_of_reference<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -84,7 +85,7 @@ pub async fn call_of_reference<C: ConnectionTrait>(
     Ok(found.and_then(|row| row.call_id))
 }
 
-/// The rulebook of a message.
+/// Returns the rulebook of a message.
 pub async fn rulebook_of<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Uuid>, DbErr> {
     Entity::find()
         .select_only()
@@ -95,7 +96,7 @@ pub async fn rulebook_of<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<
         .await
 }
 
-/// Number of dead messages to a contact.
+/// Returns the number of dead messages to a contact.
 pub async fn count_dead<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, contact: &str) -> Result<u64, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -123,7 +124,7 @@ pub async fn any_alive<C: ConnectionTrait>(
     Ok(alive > 0)
 }
 
-/// The newest message to a number. This message shows which contact has the number.
+/// Returns the newest message to a number. This message shows which contact has the number.
 pub async fn newest_to<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, number: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))

@@ -1,4 +1,5 @@
-//! Compares the search with exhaustive trials, on random conditions about a few facts with few possible values.
+//! Compares the search for a call with exhaustive trials. The conditions are random, and concern a few facts with few
+//! possible values.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -11,7 +12,7 @@ use rules::facts::{Fact, Facts};
 use rules::rows::{FactMapping, RowSet};
 use rules::{Rulebook, compile, sample};
 
-/// Five facts with few possible values, as used in the random conditions.
+/// Returns the sample rulebook with four more facts, and a rule that listens for four phrases.
 fn small_world() -> RowSet {
     let mut rows = sample::rows();
     for (code, kind) in [
@@ -32,7 +33,7 @@ fn small_world() -> RowSet {
     rows
 }
 
-/// The facts of [`small_world`]; tests refer to them by index in this list.
+/// The facts of [`small_world`]; a [`Test`] refers to a fact by its index in this list.
 const FACTS: [&str; 4] = ["a_text", "a_number", "b_number", "a_boolean"];
 
 fn some_test() -> impl Strategy<Value = Test> {
@@ -65,7 +66,7 @@ fn some_test() -> impl Strategy<Value = Test> {
     })
 }
 
-/// The test with the slots and words of a vocabulary in place of list indexes.
+/// Replaces the list indexes in a test with the slots and words of a vocabulary.
 fn placed(test: Test, slots: &[usize], words: &[u32]) -> Test {
     let slot = |place: usize| slots[place];
     let each = |tests: Vec<Test>| tests.into_iter().map(|test| placed(test, slots, words)).collect();
@@ -88,8 +89,9 @@ fn placed(test: Test, slots: &[usize], words: &[u32]) -> Test {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// If the search returns `Impossible`, no call in a small world fulfills the tests. The test tries every value
-    /// between and next to the literals. If the search returns a call, this call fulfills the tests.
+    /// If the search returns `Impossible`, no call in the small world fulfills the conditions. The trials use every
+    /// literal, and values between and around the literals. If the search returns a call, this call fulfills the
+    /// conditions.
     #[test]
     fn the_search_agrees_with_trying_everything(test in some_test(), other in some_test()) {
         use std::sync::LazyLock;

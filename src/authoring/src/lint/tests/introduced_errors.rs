@@ -1,4 +1,4 @@
-//! Tests which errors a change introduces: those that did not exist before, and no others.
+//! Tests that a change introduces exactly the errors that did not exist before.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::lint::brought_in;
 use rules::rows::{Adjustment, RowSet, Service};
 use rules::{compile, sample};
 
-/// The errors that a change to the rows introduces, as `code problem`.
+/// Returns the errors that a change to the rows introduces, each as `code problem`.
 fn brought(before: &RowSet, change: impl Fn(&mut RowSet)) -> Vec<String> {
     let mut after = before.clone();
     change(&mut after);

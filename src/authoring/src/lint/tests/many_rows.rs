@@ -9,7 +9,8 @@ use crate::lint::lint;
 use rules::rows::{Adjustment, RowSet, Service};
 use rules::{compile, sample};
 
-/// Ten thousand rows: services, adjustments for each, and rules with ranges that no index can serve.
+/// Returns services, an adjustment for each service, and as many rules as `rules` says. No index helps with the price
+/// ranges in the rules.
 fn many(rules: i64) -> RowSet {
     let mut rows = sample::rows();
     rows.priority_rules.clear();
@@ -44,7 +45,7 @@ fn ten_thousand_rows_are_looked_through_in_time() {
     let found = lint(&book, now());
     let took = started.elapsed();
     println!("lint of {} rows: {took:?}, {} findings", book.row_count(), found.len());
-    // Every second service is repeated 3000 rules later.
+    // Every second rule from rule 3000 on repeats the condition of an earlier rule.
     assert_eq!(
         found
             .iter()
@@ -52,6 +53,6 @@ fn ten_thousand_rows_are_looked_through_in_time() {
             .count(),
         500
     );
-    // Limit for an unoptimized build on a busy machine; an optimized build needs a fraction of a second.
+    // The limit is for an unoptimized build on a busy machine. An optimized build needs a fraction of a second.
     assert!(took < Duration::from_secs(30), "{took:?}");
 }

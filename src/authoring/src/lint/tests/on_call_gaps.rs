@@ -25,7 +25,8 @@ fn a_rule_that_tells_nobody_is_found() {
     );
 }
 
-/// The sample's contacts with these schedules, and a weekly rotation that began on a Monday.
+/// Returns the sample rulebook with these schedules for two contacts, and with a weekly rotation that began on a
+/// Monday.
 fn planned(first: &Value, second: &Value) -> RowSet {
     let mut rows = sample::rows();
     edit::<rules::rows::Settings>(&mut rows, "settings", |row| {
@@ -72,7 +73,7 @@ fn a_week_of_the_rotation_that_is_nobodys_is_named() {
         findings(&planned(&turn(1, 3), &turn(2, 3))),
         ["settings/settings rotation_from rotation_gap"]
     );
-    // No contact has the week that begins after next Monday morning.
+    // In every second week of the rotation, no contact is on call.
     assert_eq!(
         findings(&planned(&turn(1, 2), &turn(1, 2))),
         [

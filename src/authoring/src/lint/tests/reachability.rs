@@ -7,7 +7,7 @@ use crate::lint::{Severity, introduced, lint};
 use rules::rows::Adjustment;
 use rules::{compile, sample};
 
-/// The findings after these priority rules, in this order, replace the sample's rules.
+/// Replaces the sample's priority rules by these rules, in this order, and returns the findings.
 fn in_rules(rules: &[(&str, &str)]) -> Vec<String> {
     found(|rows| {
         rows.priority_rules.clear();
@@ -93,7 +93,7 @@ fn a_rule_that_may_come_first_is_not_found() {
     let fine: &[&[(&str, &str)]] = &[
         &[("a", "evening && weekend"), ("b", "evening")],
         &[("a", "evening"), ("b", "weekend")],
-        // With a missing fact both conditions are false.
+        // If the fact is missing, both conditions are false.
         &[("a", "price_to >= 1000"), ("b", "price_to < 1000"), ("c", "")],
         &[
             ("a", "urgency == \"urgent\""),

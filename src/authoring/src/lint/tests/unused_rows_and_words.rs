@@ -1,4 +1,5 @@
-//! Tests of words, places and phrases that have no effect, of unused rows, and of texts that lack words or cost more.
+//! Tests findings about words, places and phrases without effect, unused rows, incomplete texts, and SMS messages that
+//! cost more.
 
 use serde_json::json;
 
@@ -116,7 +117,7 @@ fn a_letter_that_makes_a_text_cost_more_is_named_with_what_to_write() {
     for part in ["`’`", "`ê`", "`'`", "`e`", "parts instead of"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // The letter costs nothing extra if the message fits in one part.
+    // The letter `ê` costs nothing extra if the message fits in one part.
     assert_eq!(said("{priority} fenêtre {ref}"), []);
     let found = said(&format!("{base} 😀 {{ref}}"));
     assert!(found[0].1.contains("leave `😀` out"), "{found:?}");

@@ -16,11 +16,12 @@ pub(super) struct AgentQuestion {
     pub(super) asked: Vec<(WordId, Vec<WordId>, MentionSense)>,
     /// Whether the question asks if something is over: "Has it stopped?"
     pub(super) over: bool,
-    /// The concept that applies if the caller answers no to "Has it stopped?" or "Can you stop the water?"
+    /// The concept that is true if the caller answers "no" to a question such as "Has it stopped?" or "Can you stop the
+    /// water?"
     pub(super) otherwise: Option<WordId>,
     /// Whether the question asks about the caller's earlier words: "Is it happening now?"
     pub(super) refers_back: bool,
-    /// Whether the answer no retracts nothing: "Anything else?"
+    /// Whether the answer "no" leaves the caller's earlier words true, as after "Anything else?"
     pub(super) besides: bool,
     /// Whether the caller has spoken since the question.
     pub(super) is_answered: bool,
@@ -35,7 +36,7 @@ impl AgentQuestion {
 }
 
 impl Ears {
-    /// The question in the agent's last sentences.
+    /// Returns the question in the agent's last sentences.
     pub(super) fn question(&self, text: &Text, utterance: &Utterance, found: &GroupedHits<'_>) -> AgentQuestion {
         let sentences = text.sentences().get(utterance.sentences.clone()).unwrap_or_default();
         let mut asked = sentences.iter().filter(|sentence| sentence.is_question);

@@ -21,9 +21,11 @@ pub(super) struct Memory {
     pub(super) caller: HashMap<WordId, Standing>,
     /// Phrases and concepts that the caller mentioned. Mentions with another meaning of the words are not included.
     pub(super) spoken: HashSet<WordId>,
-    /// Phrases that the caller last supposed, asked about or reported from the past.
+    /// Phrases that the caller supposed, asked about or reported from the past. A later question may refer to these
+    /// phrases.
     pub(super) open: Vec<(WordId, Vec<WordId>)>,
-    /// Phrases that the caller affirmed, reported from the past, or said to be over.
+    /// Phrases that the caller affirmed, reported from the past, or said to be over. If the caller says that it is
+    /// happening again, these phrases are true again.
     pub(super) gone: Vec<(WordId, Vec<WordId>)>,
     /// Whether the caller says that nothing is wrong. If so, facts from a model are ignored.
     pub(super) all_well: bool,
@@ -58,7 +60,7 @@ impl Memory {
         }
     }
 
-    /// Facts from a model have no order, so one affirming fact is enough.
+    /// Records the status of a phrase in a model's fact. These facts have no order, so one affirming fact is enough.
     pub(super) fn set_by_model(&mut self, phrase: WordId, concepts: &[WordId], standing: Standing) {
         for id in std::iter::once(&phrase).chain(concepts) {
             let known = self.model.entry(*id).or_insert(standing);

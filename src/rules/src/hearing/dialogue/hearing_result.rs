@@ -19,7 +19,7 @@ pub struct HearingResult {
     pub(super) text: Text,
     /// The cues of each utterance, for phrases that occur only in scripts.
     pub(super) cues: Vec<Vec<CueHit>>,
-    /// The facts that were listened to, by the index in [`Speaker::Field`].
+    /// The names of the facts that were listened to. [`Speaker::Field`] contains an index into this list.
     pub(super) fields: Vec<String>,
     /// Phrases and concepts that are true, ascending.
     pub said: Vec<WordId>,
@@ -34,7 +34,7 @@ pub struct HearingResult {
 }
 
 impl HearingResult {
-    /// Whether to store another mention of a phrase: endless repetitions must not fill the list.
+    /// Whether to store another mention of a phrase. Without this limit, endless repetitions would fill the list.
     pub(super) fn keeps(&self, phrase: WordId, memory: &Memory) -> bool {
         self.mentions.len() < MAX_MENTIONS && memory.kept.get(&phrase).is_none_or(|kept| *kept < MAX_PER_PHRASE)
     }
@@ -52,7 +52,7 @@ impl HearingResult {
             |wanted: fn(&Standing) -> bool| memory.caller.iter().filter(move |(_, s)| wanted(s)).map(|(id, _)| *id);
         self.said = by(|standing| *standing == Standing::Affirmed).collect();
         self.denied = by(|standing| *standing != Standing::Affirmed).collect();
-        // For everything that the caller mentioned, the caller's words decide, not a model's facts.
+        // If the caller mentioned a phrase, the caller's words decide, and facts from a model do not count.
         let spoken_of = |id: &WordId| memory.caller.contains_key(id) || memory.spoken.contains(id);
         let affirmed = memory
             .model
@@ -73,25 +73,25 @@ impl HearingResult {
         }
     }
 
-    /// The rulebook's phrases and concepts.
+    /// Returns the rulebook's phrases and concepts.
     #[must_use]
     pub const fn lexicon(&self) -> &Lexicon {
         self.ears.lexicon()
     }
 
-    /// The text that was listened to.
+    /// Returns the text that was listened to.
     #[must_use]
     pub const fn text(&self) -> &Text {
         &self.text
     }
 
-    /// The name of a fact that was listened to, by the index in [`Speaker::Field`].
+    /// Returns the name of the fact with this index, which is the index in [`Speaker::Field`].
     #[must_use]
     pub fn field(&self, place: usize) -> &str {
         self.fields.get(place).map(String::as_str).unwrap_or_default()
     }
 
-    /// The number of words that the caller said.
+    /// Returns the number of words that the caller said.
     #[must_use]
     pub fn callers_word_count(&self) -> usize {
         let own = self

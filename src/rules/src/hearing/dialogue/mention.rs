@@ -28,7 +28,7 @@ pub struct Mention {
     pub source: Source,
     /// The sentence of the mention, unchanged.
     pub sentence: String,
-    /// The mention's own words.
+    /// The words of the mention.
     pub words: String,
     /// The index of the mention's utterance, from 0.
     pub turn: usize,
@@ -37,7 +37,7 @@ pub struct Mention {
 }
 
 impl Mention {
-    /// Whether the mention is true now and at the caller's place.
+    /// Whether the mention is true now and at the caller's location.
     #[must_use]
     pub const fn counts(&self) -> bool {
         matches!(

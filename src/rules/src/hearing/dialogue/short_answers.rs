@@ -10,7 +10,7 @@ use crate::rows::CueEffect;
 
 /// Maximum number of words before an answer: "oh my god yes".
 const BEFORE_ANSWER: usize = 3;
-/// Maximum number of words of an utterance in which an answer is searched.
+/// An answer must begin within this number of words from the beginning of the utterance.
 const ANSWER_WITHIN: usize = 14;
 
 /// A short answer.
@@ -97,7 +97,7 @@ impl Ears {
             memory.all_over();
         }
         for ((phrase, concepts, verdict), words) in question.asked.iter().zip(&question.words) {
-            // "Has the flooding stopped?" asks whether it is over.
+            // "Has the flooding stopped?" asks whether the flooding is over.
             let asked_whether_over = question.over && matches!(verdict, MentionSense::Over | MentionSense::Counts);
             let standing = match (verdict, is_yes) {
                 _ if asked_whether_over && is_yes => Standing::Over,
@@ -106,7 +106,7 @@ impl Ears {
                 (MentionSense::Counts | MentionSense::Place, false) if !question.besides => Standing::Denied,
                 // "So it isn't overflowing yet?" "No, it is."
                 (MentionSense::Denied, false) if contradicts => Standing::Affirmed,
-                // "There is no flooding, right?" Yes and no both confirm this.
+                // "There is no flooding, right?" Both "yes" and "no" confirm that there is no flooding.
                 (MentionSense::Denied, _) => Standing::Denied,
                 _ => continue,
             };
@@ -120,12 +120,12 @@ impl Ears {
         }
     }
 
-    /// The answer at the beginning of an utterance, and whether it is yes.
+    /// Returns the answer at the beginning of an utterance.
     fn answered(&self, text: &Text, utterance: &Utterance, found: &GroupedHits<'_>) -> Option<Answer> {
         let words = text.words_of(utterance);
         let mut answer: Option<Answer> = None;
-        // The limit within which an answer may begin, and whether the caller retracted earlier words: "no, wait, sorry,
-        // yes".
+        // An answer may begin up to the word `limit`. `corrected` says whether the caller retracted earlier words: "no,
+        // wait, sorry, yes".
         let (mut limit, mut corrected) = (words.start + BEFORE_ANSWER, false);
         for hit in &found.cues {
             let start = hit.words.start;

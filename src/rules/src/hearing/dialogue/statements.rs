@@ -1,5 +1,5 @@
-//! Applies statements: the mentions in each sentence of a caller or of a fact, and sentences without a mention, such as
-//! "it's all dry now".
+//! Applies statements of the caller and of facts: the mentions in each sentence, and sentences without a mention, such
+//! as "it's all dry now".
 
 use std::ops::Range;
 

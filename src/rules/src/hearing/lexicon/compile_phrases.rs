@@ -1,5 +1,5 @@
-//! Compiles the phrases of a rulebook for the search: the patterns of their words, and for each phrase the rarest word,
-//! at which the search tries the phrase.
+//! Compiles the phrases of a rulebook for the search: the patterns of their words, and the rarest word of each phrase.
+//! The search tries a phrase only at its rarest word.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ pub(super) struct CompiledPhrase {
     pub(super) entries: Vec<(PhraseMeaning, Vec<Variant>)>,
     pub(super) by_form: HashMap<Vec<Variant>, WordId>,
     pub(super) concepts: HashMap<String, WordId>,
-    /// A trie over the letters of all patterns; its numbers index `patterns`.
+    /// A trie over the letters of all patterns. A number in the trie is an index into `patterns`.
     pub(super) letters: Prefixes,
     pub(super) patterns: Vec<Vec<(u32, Form)>>,
     /// For each pattern, the phrases to try at a word that matches the pattern.
@@ -29,7 +29,7 @@ pub(super) struct Anchor {
     pub(super) element: u32,
 }
 
-/// A variant with the ids of its patterns.
+/// A variant of a phrase, with the ids of its patterns.
 #[derive(Debug)]
 pub(super) struct Sought {
     pub(super) entry: WordId,

@@ -23,7 +23,7 @@ pub struct LexiconBuilder {
 }
 
 impl LexiconBuilder {
-    /// The id of a phrase, or of a concept written as `#code`.
+    /// Returns the id of a phrase, or of a concept written as `#code`.
     ///
     /// # Errors
     /// A sentence that says why the phrase cannot be listened for.
@@ -37,7 +37,7 @@ impl LexiconBuilder {
         self.phrase(phrase, None)
     }
 
-    /// The id of a concept, to which phrases and exceptions are added.
+    /// Returns the id of a concept, to which phrases and exceptions can be added.
     pub fn concept(&mut self, code: &str) -> WordId {
         if let Some(known) = self.concepts.get(code) {
             return *known;
@@ -101,7 +101,7 @@ impl LexiconBuilder {
         self.bytes += phrase.len();
         if self.bytes > MAX_PHRASE_BYTES {
             return Err(format!(
-                "the phrases of a rulebook have at most {MAX_PHRASE_BYTES} bytes together"
+                "the phrases of a rulebook may have at most {MAX_PHRASE_BYTES} bytes in total"
             ));
         }
         if self.entries.len() >= MAX_PHRASES {

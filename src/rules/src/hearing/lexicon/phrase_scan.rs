@@ -13,7 +13,7 @@ const MAX_TRIES: usize = 5_000_000;
 /// Maximum number of hits in one text.
 const MAX_HITS: usize = 200_000;
 
-/// The work done so far on one text; beyond the limits, nothing more is found.
+/// The work done so far on one text. When a limit is reached, the scan ends.
 #[derive(Debug, Default)]
 pub struct Effort {
     tries: usize,
@@ -32,11 +32,11 @@ pub struct Hit {
     /// The id of the phrase in the lexicon.
     pub entry: WordId,
     pub words: Range<usize>,
-    /// Whether no other words are between the words of the phrase.
+    /// Whether the words of the phrase directly follow each other in the text.
     pub is_tight: bool,
 }
 
-/// The patterns that each word of a range of text matches.
+/// For each word in a range of the text, the patterns that the word matches.
 struct Fits {
     first: usize,
     ids: Vec<u32>,
@@ -61,7 +61,7 @@ impl Fits {
 }
 
 impl Lexicon {
-    /// All phrases in a range of a text, in the order of their first words.
+    /// Returns all phrases in a range of a text, in the order of their first words.
     #[must_use]
     pub fn scan(&self, text: &Text, words: Range<usize>, effort: &mut Effort) -> Vec<Hit> {
         let compiled = &*self.0;
@@ -132,7 +132,8 @@ impl Lexicon {
     }
 }
 
-/// The range of words that a phrase matches if its element `anchor` is at `word`, with the gaps as short as possible.
+/// Returns the range of words that a phrase matches if its element `anchor` is at `word`. The gaps are as short as
+/// possible.
 fn found(
     text: &Text,
     fits: &Fits,

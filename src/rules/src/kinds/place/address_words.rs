@@ -3,7 +3,7 @@
 use crate::kinds::postal_code::{Postal, postal_code};
 use crate::words::fold;
 
-/// Provinces, neighboring states and countries, folded. They may follow a city and are removed from it.
+/// Provinces, neighboring states and countries, folded. These names may follow a city's name, and are removed.
 pub(super) const REGIONS: &[&str] = &[
     "qc",
     "pq",
@@ -64,12 +64,12 @@ const BEFORE: &[&str] = &[
     "at ",
 ];
 
-/// A part of an address without the words before and after the city.
+/// Returns a part of an address without the words before and after the city.
 pub(super) fn bare(part: &str) -> String {
     let mut part = part.trim().trim_end_matches(['.', '!', '?']).trim();
     let mut rest = fold(part);
     while let Some(prefix) = BEFORE.iter().find(|prefix| rest.starts_with(**prefix)) {
-        // Folding keeps the number of words, so that the same number of words is removed from the front.
+        // `rest` is folded, so cut the same words from the front of the original text.
         let cut = cut_words(part, prefix);
         if cut.is_empty() || cut.len() == part.len() {
             break;
@@ -77,7 +77,7 @@ pub(super) fn bare(part: &str) -> String {
         part = cut;
         rest = fold(part);
     }
-    // Removes a postal code and regions from the end.
+    // Remove a postal code and regions from the end.
     let mut words: Vec<&str> = part.split_whitespace().collect();
     loop {
         let tail = |many: usize| {
@@ -99,7 +99,7 @@ pub(super) fn bare(part: &str) -> String {
         .to_owned()
 }
 
-/// The text without the leading words that fold to the prefix.
+/// Returns the text without the leading words that fold to the prefix.
 fn cut_words<'a>(text: &'a str, prefix: &str) -> &'a str {
     for (at, c) in text.char_indices() {
         let end = at + c.len_utf8();

@@ -8,7 +8,7 @@ const LINKS: &[&str] = &[
     "de", "du", "des", "la", "le", "l", "d", "of", "the", "in", "a", "at", "from", "to", "en",
 ];
 
-/// Whether a caller retracts a city, given by its key: "Laval, no sorry, Longueuil", "not Laval".
+/// Whether a caller retracts the city with this key: "Laval, no sorry, Longueuil", "not Laval".
 pub(super) fn is_taken_back(city: &str, line: &str) -> bool {
     const TAKES_BACK: &[&str] = &[
         "no", "non", "nope", "nan", "not", "sorry", "pardon", "desole", "desolee", "excuse", "excusez", "scusez",
@@ -37,7 +37,7 @@ pub(super) fn is_taken_back(city: &str, line: &str) -> bool {
     false
 }
 
-/// The index after a city's name that begins at this token.
+/// Returns the index after the city's name, if the name begins at this token.
 fn end_of(city: &str, tokens: &[Token<'_>], from: usize) -> Option<usize> {
     tokens.get(from)?.word()?;
     let mut name = String::new();
@@ -56,7 +56,7 @@ fn end_of(city: &str, tokens: &[Token<'_>], from: usize) -> Option<usize> {
     None
 }
 
-/// Whether the words are the city itself and not a street, a person or the like with its name.
+/// Whether the words mean the city itself, and not for example a street or a person with the same name.
 pub(super) fn is_place(tokens: &[Token<'_>], from: usize, end: usize) -> bool {
     const ROADS: &[&str] = &[
         "rue",
@@ -132,7 +132,7 @@ pub(super) fn is_place(tokens: &[Token<'_>], from: usize, end: usize) -> bool {
         before
     };
     let is_sir = abbreviated && before.is_some_and(|token| token.is_one_of(&["m"]));
-    // True for "Maple Street in Brossard", false for "the hospital in Brossard".
+    // `is_street_there` is true for "Maple Street in Brossard" and false for "the hospital in Brossard".
     let is_in = tokens
         .get(at..from)
         .is_some_and(|links| links.iter().any(|link| link.is_one_of(IN)));
