@@ -25,7 +25,8 @@ pub enum RowsAtState {
 }
 
 impl RowsAtState {
-    /// Reads the state that a request names, if the API caller may see it.
+    /// Reads the rows of the revision or change set that a request names, or else of the head, if the API caller may see
+    /// them.
     ///
     /// # Errors
     /// 422 if the request names two states, 404 if the rulebook, revision or change set does not exist for this caller,

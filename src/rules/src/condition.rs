@@ -96,7 +96,7 @@ pub enum Test {
     In(Slot, Vec<Fact>),
     /// A fact that is not missing and equals none of the literals.
     NotIn(Slot, Vec<Fact>),
-    /// One of these phrases or concepts is true now and at the caller's place.
+    /// One of these phrases or concepts has a mention that counts: not denied, past, hypothetical or about somebody else.
     Says(Vec<WordId>),
     /// The words of one of these phrases or concepts occur.
     Mentions(Vec<WordId>),

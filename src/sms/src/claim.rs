@@ -345,7 +345,7 @@ async fn notify_waiting(shared: &OutboxState, notice: notices::Notice) {
 }
 
 /// Cleans up after other workers. If a worker died while sending, its SMS message becomes ambiguous. An SMS message
-/// that is too old is given up.
+/// that is too old to send is given up.
 pub(super) async fn tidy(shared: &OutboxState) -> Result<(), OutboxError> {
     let now = shared.now();
     let made_before = now - shared.settings.retry_policy.max_age;

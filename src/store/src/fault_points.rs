@@ -56,7 +56,8 @@ named! {
         MessageAfterCommit = "message.after_commit",
         /// One of the messages that share a transaction is written but not committed.
         BatchMessageWritten = "batch.message_written",
-        /// All messages of the transaction are written, including their SMS messages, but not committed.
+        /// The rows of all messages that share the transaction are written but not committed, also the rows of the SMS
+        /// messages.
         BatchBeforeCommit = "batch.before_commit",
         /// The transaction is committed, but no response was sent.
         BatchAfterCommit = "batch.after_commit",

@@ -1,5 +1,5 @@
-//! The opening hours of a day: the local times of beginning and end, such as `08:00-17:00`, or through midnight as in
-//! `22:00-06:00`.
+//! The opening hours of a day: the local times at which they begin and end, such as `08:00-17:00`. They may run past
+//! midnight, as in `22:00-06:00`.
 
 /// The beginning and the end (exclusive) of opening hours, in minutes since midnight. If a span ends on the next day,
 /// its end is greater than 1440.

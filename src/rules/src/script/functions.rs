@@ -79,15 +79,15 @@ functions! {
         r#"quote.multiply(1.3, "after hours");"#,
         |engine| { engine.register_fn("multiply", |_: &mut Quote, factor: Dynamic, label: &str| host::change(AdjustmentKind::Multiply, &factor, label)); };
     Method("quote") floor / 2 "quote.floor(amount, label)", Price,
-        "Raises both ends to at least the amount.",
+        "Raises both ends of the price to at least the amount.",
         r#"quote.floor(150, "smallest job");"#,
         |engine| { engine.register_fn("floor", |_: &mut Quote, amount: Dynamic, label: &str| host::change(AdjustmentKind::Floor, &amount, label)); };
     Method("quote") cap / 2 "quote.cap(amount, label)", Price,
-        "Lowers both ends to at most the amount.",
+        "Lowers both ends of the price to at most the amount.",
         r#"quote.cap(2000, "largest job");"#,
         |engine| { engine.register_fn("cap", |_: &mut Quote, amount: Dynamic, label: &str| host::change(AdjustmentKind::Cap, &amount, label)); };
     Method("quote") set / 2 "quote.set(amount, label)", Price,
-        "Sets both ends to the amount.",
+        "Sets both ends of the price to the amount.",
         r#"quote.set(99, "inspection");"#,
         |engine| { engine.register_fn("set", |_: &mut Quote, amount: Dynamic, label: &str| host::change(AdjustmentKind::Set, &amount, label)); };
     Property("priority") level / 0 "priority.level", Priority,

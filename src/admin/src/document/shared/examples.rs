@@ -22,7 +22,8 @@ pub fn to_schemas(document: &mut Value) {
     without_sheets(document);
 }
 
-/// Removes the examples of imports. An import accepts an edited export, and the export's example shows the format.
+/// Removes the examples of imports. They are not needed, because an import accepts an edited export, and the example of
+/// the export shows the format.
 fn without_sheets(document: &mut Value) {
     each_body(document, "requestBody", &mut |media| {
         if media.get("example").is_some_and(Value::is_string) {

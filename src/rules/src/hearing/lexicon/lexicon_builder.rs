@@ -119,7 +119,7 @@ impl LexiconBuilder {
     /// Builds the lexicon, or shares `known` if it has the same phrases.
     ///
     /// # Errors
-    /// When too many phrases share one rarest word.
+    /// When the same word is the rarest word of too many phrases.
     pub fn build(self, known: Option<&Lexicon>) -> Result<Lexicon, String> {
         if let Some(known) = known
             && known.0.entries == self.entries
