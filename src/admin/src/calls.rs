@@ -52,7 +52,7 @@ pub const LIST: ListSpec = ListSpec {
         },
         Filter {
             name: "customer_number",
-            kind: FilterType::Text,
+            kind: FilterType::PhoneNumber,
             doc: "The caller's number, in any notation: eight digits or more.",
         },
         Filter {

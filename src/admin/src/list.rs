@@ -59,6 +59,8 @@ pub enum FilterType {
     Text,
     /// A text with at least this number of characters, without spaces at its ends. The number must be at least two.
     TextFrom(usize),
+    /// A phone number in any notation.
+    PhoneNumber,
     /// One of these values.
     Choice(&'static [&'static str]),
     /// A UUID.

@@ -29,6 +29,8 @@ const IN_PATHS: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
 const CLOCK: &str = "^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
 const HOURS: &str = "^(?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
 const WALL_TIME: &str = "^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]$";
+/// 8 to 15 digits, in any notation.
+pub const PHONE_NUMBER: &str = "^[^0-9]*(?:[0-9][^0-9]*){8,15}$";
 const POINTER: &str = "^/(?:[^~]|~[01])+$";
 const HEADER: &str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$";
 const NO_CONTROL: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
@@ -200,7 +202,7 @@ pub(super) fn of_requests() -> Vec<(&'static str, &'static str, Value)> {
             "NewErasure",
             "customer_number",
             json!({
-                "pattern": "^[^0-9]*(?:[0-9][^0-9]*){8,15}$", "maxLength": 64, "examples": ["+15145550100"],
+                "pattern": PHONE_NUMBER, "maxLength": 64, "examples": ["+15145550100"],
             }),
         ),
         (

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::limits::PHONE_NUMBER;
 use super::operations::RULEBOOK;
 use crate::list::{DEFAULT_LIMIT, Filter, FilterType, ListSpec, MAX_LIMIT, is_masked};
 use crate::resources::RESOURCES;
@@ -85,6 +86,7 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
         let schema = match kind {
             FilterType::Text => json!({"type": "string"}),
             FilterType::TextFrom(least) => json!({"type": "string", "pattern": text_from(*least)}),
+            FilterType::PhoneNumber => json!({"type": "string", "pattern": PHONE_NUMBER}),
             FilterType::Choice(choices) => json!({"type": "string", "enum": choices}),
             FilterType::Id => json!({"type": "string", "format": "uuid"}),
             FilterType::Time => json!({"$ref": "#/components/schemas/TimeOrDay"}),

@@ -94,7 +94,7 @@ pub(super) fn wanted(filter: &Filter, value: &str, days: Days) -> Result<FilterV
     };
     match filter.kind {
         // PostgreSQL stores no NUL in strings, so nothing could match.
-        FilterType::Text | FilterType::TextFrom(_) if value.contains('\0') => {
+        FilterType::Text | FilterType::TextFrom(_) | FilterType::PhoneNumber if value.contains('\0') => {
             Err(is("a string without NUL characters"))
         }
         FilterType::TextFrom(least) if value.trim().chars().count() < least => Err(wrong(
@@ -102,7 +102,7 @@ pub(super) fn wanted(filter: &Filter, value: &str, days: Days) -> Result<FilterV
             "invalid_value",
             format!("`{}` must have {least} letters or more.", filter.name),
         )),
-        FilterType::Text | FilterType::TextFrom(_) => Ok(FilterValue::Text(value.to_owned())),
+        FilterType::Text | FilterType::TextFrom(_) | FilterType::PhoneNumber => Ok(FilterValue::Text(value.to_owned())),
         FilterType::Choice(choices) if choices.contains(&value) => Ok(FilterValue::Text(value.to_owned())),
         FilterType::Choice(choices) => {
             let hint = did_you_mean(value, choices.iter().copied());
