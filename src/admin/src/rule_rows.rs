@@ -117,13 +117,7 @@ impl RowsApi {
             check_code(&code.0)?;
         }
         let edit = put(self.kind.resource, &code.0, row, &said, current)?;
-        let about = EditedRow::of(&edit);
-        let change = ChangeSet::of(edit, comment);
-        let published = self
-            .state
-            .publisher
-            .publish(head_rows.rulebook_id, change, key.author());
-        match held_or_finished(&self.state, head_rows.rulebook_id, published.await, &about).await? {
+        match publish(&self.state, &key, head_rows.rulebook_id, edit, comment).await? {
             PublishOutcome::Done(published) => {
                 let (row, tag) = self.published(&published, &code.0)?;
                 Ok(match current {
@@ -167,13 +161,7 @@ impl RowsApi {
         let comment = checked_comment(comment.0)?;
         let current = (self.kind.version)(head_rows.rows(), &code.0);
         let edit = put(self.kind.resource, &code.0, row, &said, current)?;
-        let about = EditedRow::of(&edit);
-        let change = ChangeSet::of(edit, comment);
-        let published = self
-            .state
-            .publisher
-            .publish(head_rows.rulebook_id, change, key.author());
-        match held_or_finished(&self.state, head_rows.rulebook_id, published.await, &about).await? {
+        match publish(&self.state, &key, head_rows.rulebook_id, edit, comment).await? {
             PublishOutcome::Done(published) => {
                 let (row, tag) = self.published(&published, &code.0)?;
                 Ok(PatchedRow::Changed(row, tag))
@@ -216,13 +204,7 @@ impl RowsApi {
             expected,
         };
         let comment = checked_comment(comment.0)?;
-        let about = EditedRow::of(&edit);
-        let change = ChangeSet::of(edit, comment);
-        let published = self
-            .state
-            .publisher
-            .publish(head_rows.rulebook_id, change, key.author());
-        match held_or_finished(&self.state, head_rows.rulebook_id, published.await, &about).await? {
+        match publish(&self.state, &key, head_rows.rulebook_id, edit, comment).await? {
             PublishOutcome::Done(_) => Ok(DeletedRow::Gone),
             PublishOutcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
@@ -255,6 +237,20 @@ fn put(resource: Resource, code: &str, row: Value, said: &Precondition, current:
     })
 }
 
+/// Publishes one edit.
+async fn publish(
+    state: &AdminState,
+    caller: &Caller,
+    rulebook_id: Uuid,
+    edit: Edit,
+    comment: String,
+) -> Result<PublishOutcome<PublishedRevision>, Problem> {
+    let about = EditedRow::of(&edit);
+    let change = ChangeSet::of(edit, comment);
+    let published = state.publisher.publish(rulebook_id, change, caller.author());
+    held_or_finished(state, rulebook_id, published.await, &about).await
+}
+
 /// Publishes a row without prices. Guard rails do not apply to such a row.
 ///
 /// # Errors
@@ -271,11 +267,7 @@ pub async fn write<R: Row>(
     comment: String,
 ) -> Result<(Arc<StoredRow<R>>, i64), Problem> {
     let edit = put(R::RESOURCE, code, row, said, current)?;
-    let about = EditedRow::of(&edit);
-    let published = state
-        .publisher
-        .publish(rulebook_id, ChangeSet::of(edit, comment), caller.author());
-    match held_or_finished(state, rulebook_id, published.await, &about).await? {
+    match publish(state, caller, rulebook_id, edit, comment).await? {
         PublishOutcome::Done(published) => {
             let row = R::table(published.rulebook.rows()).get(code).cloned();
             Ok((row.ok_or_else(|| missing(R::RESOURCE, code))?, published.revision))
