@@ -57,7 +57,7 @@ pub struct Filter {
 pub enum FilterType {
     /// Any text.
     Text,
-    /// A text with at least this number of characters, without spaces at its ends. The number must be at least two.
+    /// A text with at least this number of characters (two or more). Spaces at its ends do not count.
     TextFrom(usize),
     /// A phone number in any notation.
     PhoneNumber,

@@ -108,7 +108,7 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
     }
 }
 
-/// Returns the pattern of a text that has at least this number of characters without spaces at its ends.
+/// Returns the pattern of a text with at least this number of characters. Spaces at its ends do not count.
 fn text_from(least: usize) -> String {
     format!(r"\S[\s\S]{{{},}}\S", least.saturating_sub(2))
 }
@@ -117,6 +117,10 @@ fn text_from(least: usize) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use serde_json::json;
+    use store::erasures::significant_digits;
+
+    use super::{PHONE_NUMBER, text_from};
     use crate::document::document;
     use crate::list::is_masked;
 
@@ -197,5 +201,31 @@ mod tests {
         let what_to_do =
             "add it to OPEN, or to MASKED_FILTERS if a viewer could find out a number, name or address with it";
         assert!(unknown.is_empty(), "{unknown:?}: {what_to_do}");
+    }
+
+    #[test]
+    fn the_patterns_of_filters_accept_what_the_filters_accept() {
+        let accepts = |pattern: &str, text: &str| {
+            let validator = jsonschema::validator_for(&json!({"pattern": pattern})).unwrap();
+            validator.is_valid(&json!(text))
+        };
+        for text in [
+            "", "ab", "abc", "  ", "   ", " a ", "  ab  ", " abc ", "a c", "a\nc", "éàü",
+        ] {
+            let is_long = text.trim().chars().count() >= 3;
+            assert_eq!(accepts(&text_from(3), text), is_long, "{text:?}");
+        }
+        for text in [
+            "",
+            "555-0100",
+            "(514) 555-0100",
+            "+1 514 555 0100",
+            "5550",
+            "1234567890123456",
+            "n° 555.0100",
+        ] {
+            let is_number = significant_digits(text).is_some();
+            assert_eq!(accepts(PHONE_NUMBER, text), is_number, "{text:?}");
+        }
     }
 }
