@@ -1,7 +1,8 @@
 -- The floor of the report path: the statements that src/store runs for the first report of a call, one round trip each, from a
 -- client that does nothing else. If you change a statement there, change it here too.
--- Variables: the values of a row that the server has stored (pgbench -D), and `i`, the start of the ids. As many
--- of the calls (`sms_percent`) cause an SMS message as with the server. pgbench reads a colon before a letter as a variable, even in a literal.
+-- Variables: the values of a row that the server has stored (pgbench -D), and `i`, the start of the ids. The share of
+-- calls that cause an SMS message (`sms_percent`) is the server's. pgbench reads a colon before a letter as a variable,
+-- even in a literal.
 \set n 100000000000 + :client_id * 1000000000 + :i
 \set i :i + 1
 \set cid random(100000000000, 999999999999)
